@@ -1,0 +1,76 @@
+"""What the core reads of a policy."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from wellwon.core.model import DEAL_TYPES, OFF, ActiveRule, Pipeline, Ruleset, Segment
+from wellwon.core.units import MINUTE
+from wellwon.policy.load import load_policy
+from wellwon.policy.model import PipelinePolicy, Policy, SegmentPolicy, When
+
+
+def compile_policy(policy: Policy) -> Ruleset:
+    """The policy as the core reads it."""
+    pipelines: dict[str, Pipeline] = {}
+    for written in policy.pipelines:
+        pipelines.update(dict.fromkeys(sorted(written.keys), _pipeline(written)))
+    return Ruleset(
+        calendar=policy.calendar.build(),
+        pipelines=pipelines,
+        default_pipeline=policy.pipelines[0].name,
+        categories=policy.categories,
+        segments=tuple(_segment(policy, segment) for segment in policy.segments),
+        fingerprint=policy.fingerprint,
+        commit_lock_days=policy.commit_lock_days,
+        correction_ms=policy.correction_minutes * MINUTE,
+        lateness_ms=policy.lateness_minutes * MINUTE,
+        closed_days=policy.closed_days,
+    )
+
+
+@lru_cache(maxsize=16)
+def compile_text(text: str) -> Ruleset:
+    """The ruleset of a policy's text, as it stands in a policy record. Raises `PolicyError`."""
+    return compile_policy(load_policy(text))
+
+
+def _pipeline(written: PipelinePolicy) -> Pipeline:
+    return Pipeline(
+        name=written.name,
+        open_stages=written.open,
+        won_stages=written.won,
+        lost_stages=written.lost,
+        late_stage=written.late_stage,
+        buyer_process=frozenset(written.buyer_process),
+        deal_type=written.deal_type,
+        categories=written.categories,
+    )
+
+
+def _segment(policy: Policy, segment: SegmentPolicy) -> Segment:
+    when = segment.when or When()
+    keys = {pipeline.name: pipeline.keys for pipeline in policy.pipelines}
+    active = [
+        (segment.rules[spec.name].deal_types, _active(policy, segment, i))
+        for i, spec in enumerate(policy.specs)
+        if segment.rules[spec.name].mode != OFF
+    ]
+    return Segment(
+        name=segment.name,
+        rules={kind: tuple(rule for kinds, rule in active if kind in kinds) for kind in DEAL_TYPES},
+        window_days=segment.window_days,
+        norms=segment.norms,
+        amount_min=when.amount_min,
+        amount_max=when.amount_max,
+        currency=when.currency,
+        pipelines=frozenset(key for name in when.pipelines for key in keys[name]),
+        deal_types=when.deal_types,
+        fields=dict(when.labels),
+    )
+
+
+def _active(policy: Policy, segment: SegmentPolicy, number: int) -> ActiveRule:
+    spec = policy.specs[number]
+    chosen = segment.rules[spec.name]
+    return ActiveRule(spec, spec.params(**chosen.params), chosen.mode)

@@ -1,0 +1,134 @@
+"""Read a policy: the text, everything that is wrong with it, the values filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from wellwon.core.model import Norms
+from wellwon.core.rule import RuleSpec
+from wellwon.policy.check import check_meaning
+from wellwon.policy.model import (
+    CATEGORIES,
+    DEAL_TYPE_WORDS,
+    DEFAULT_SEGMENT,
+    FIELDS,
+    SALESFORCE_PIPELINE,
+    Calendar,
+    PipelinePolicy,
+    Policy,
+    RulePolicy,
+    SegmentPolicy,
+    When,
+    Writers,
+    rule_defaults,
+)
+from wellwon.policy.problem import PolicyError
+from wellwon.policy.read import Reader
+from wellwon.policy.shape import policy_shape
+from wellwon.policy.written import read_yaml
+
+WINDOW_DAYS = {"quarter": 10, "month": 4}
+COMMIT_LOCK_DAYS = {"quarter": 30, "month": 10}
+
+
+def registry() -> Sequence[RuleSpec]:
+    """The rules that wellwon has."""
+    from wellwon.rules import RULES
+
+    return RULES
+
+
+def load_policy(text: str, file: str = "policy.yaml", rules: Sequence[RuleSpec] | None = None) -> Policy:
+    """The policy that a YAML text means; an empty text is the defaults.
+
+    ``file`` is only named in messages. Raises `PolicyError` with every mistake, each with file, line and column.
+    """
+    rules = registry() if rules is None else rules
+    written, problems = read_yaml(text, file)
+    reader = Reader(file)
+    found = reader.section(policy_shape(rules), written)
+    check_meaning(reader, found)
+    if problems or reader.problems:
+        raise PolicyError([*problems, *reader.problems])
+    origins = {path: place.line for path, place in reader.places.items() if path}
+    return _filled_in(found, rules, origins, file)
+
+
+def _filled_in(
+    found: dict[str, Any], rules: Sequence[RuleSpec], origins: dict[tuple[str | int, ...], int], file: str
+) -> Policy:
+    calendar = Calendar(
+        **{**found.get("calendar", {}), "table": tuple(found.get("calendar", {}).get("table", {}).items())}
+    )
+    window_days = found.get("window_days", WINDOW_DAYS[calendar.kind])
+    by_rule = {spec.name: _rule(rule_defaults(spec), found.get("rules", {}).get(spec.name, {})) for spec in rules}
+    segments = [_segment(segment, window_days, by_rule) for segment in found.get("segments", ())]
+    if not segments or segments[-1].when is not None:
+        segments.append(SegmentPolicy(DEFAULT_SEGMENT, None, window_days, Norms(), by_rule))
+    return Policy(
+        calendar=calendar,
+        window_days=window_days,
+        commit_lock_days=found.get("commit_lock_days", COMMIT_LOCK_DAYS[calendar.kind]),
+        correction_minutes=found.get("correction_minutes", 30),
+        lateness_minutes=found.get("lateness_minutes", 10),
+        bulk_records=found.get("bulk_records", 20),
+        closed_days=found.get("closed_days", 100),
+        pipelines=tuple(map(_pipeline, found.get("pipelines", ()))) or (SALESFORCE_PIPELINE,),
+        categories=CATEGORIES | {word.lower(): meaning for word, meaning in found.get("categories", {}).items()},
+        deal_types=DEAL_TYPE_WORDS | {word.lower(): meaning for word, meaning in found.get("deal_types", {}).items()},
+        fields=_fields(found.get("fields", {})),
+        writers=_writers(found.get("writers", {})),
+        rules=by_rule,
+        segments=tuple(segments),
+        specs=tuple(rules),
+        origins=origins,
+        file=file,
+    )
+
+
+def _pipeline(found: dict[str, Any]) -> PipelinePolicy:
+    return PipelinePolicy(**{key: tuple(value) if isinstance(value, list) else value for key, value in found.items()})
+
+
+def _fields(found: dict[str, str | None]) -> dict[str, str]:
+    """The default mapping, where nothing is written for the CRM's field or for the field of the deal."""
+    written = {name: meaning for name, meaning in found.items() if meaning is not None}
+    taken = set(written.values())
+    kept = {name: meaning for name, meaning in FIELDS.items() if name not in found and meaning not in taken}
+    return kept | written
+
+
+def _writers(found: dict[str, Any]) -> Writers:
+    kinds = {writer: kind for kind, ids in found.items() if kind not in ("default", "self") for writer in ids}
+    return Writers(found.get("default", Writers.default), kinds, frozenset(found.get("self", ())))
+
+
+def _rule(base: RulePolicy, found: dict[str, Any]) -> RulePolicy:
+    return RulePolicy(
+        mode=found.get("mode", base.mode),
+        deal_types=frozenset(found["deal_types"]) if "deal_types" in found else base.deal_types,
+        params=base.params | {name: value for name, value in found.items() if name not in ("mode", "deal_types")},
+    )
+
+
+def _segment(found: dict[str, Any], window_days: int, by_rule: dict[str, RulePolicy]) -> SegmentPolicy:
+    rules = found.get("rules", {})
+    return SegmentPolicy(
+        name=found["name"],
+        when=_when(found["when"]) if found.get("when") else None,
+        window_days=found.get("window_days", window_days),
+        norms=Norms(**found.get("norms", {})),
+        rules={name: _rule(base, rules.get(name, {})) for name, base in by_rule.items()},
+    )
+
+
+def _when(found: dict[str, Any]) -> When:
+    return When(
+        amount_min=found.get("amount_min"),
+        amount_max=found.get("amount_max"),
+        currency=found.get("currency"),
+        pipelines=tuple(found.get("pipelines", ())),
+        deal_types=frozenset(found.get("deal_types", ())),
+        labels={label: frozenset(values) for label, values in found.get("labels", {}).items()},
+    )

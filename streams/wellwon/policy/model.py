@@ -1,0 +1,254 @@
+"""A policy, resolved: every value filled in, written or default. An empty file is a valid policy: `Policy()`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+import msgspec
+
+from wellwon.core.calendar import FiscalCalendar, Kind, Pattern, Weekday
+from wellwon.core.items import USER
+from wellwon.core.model import BEST_CASE, CLOSED, COMMIT, OMITTED, PIPELINE, Norms
+from wellwon.core.rule import RuleSpec, param_fields
+
+DEFAULT_SEGMENT: Final = "default"
+
+CATEGORIES: Final[dict[str, str]] = {
+    # Salesforce's labels and the API's internal values (the label Commit is Forecast inside), then HubSpot's.
+    "pipeline": PIPELINE,
+    "best case": BEST_CASE,
+    "bestcase": BEST_CASE,
+    "mostlikely": BEST_CASE,
+    "most likely": BEST_CASE,
+    "commit": COMMIT,
+    "forecast": COMMIT,
+    "omitted": OMITTED,
+    "closed": CLOSED,
+    "best_case": BEST_CASE,
+    "omit": OMITTED,
+    "not forecasted": OMITTED,
+}
+
+DEAL_TYPE_WORDS: Final[dict[str, str]] = {
+    "new": "new",
+    "new business": "new",
+    "new customer": "new",
+    "newbusiness": "new",
+    "expansion": "expansion",
+    "upsell": "expansion",
+    "existing business": "expansion",
+    "existingbusiness": "expansion",
+    "existing customer - upgrade": "expansion",
+    "existing customer - replacement": "expansion",
+    "existing customer - downgrade": "renewal",
+    "renewal": "renewal",
+    "co-term": "coterm",
+    "coterm": "coterm",
+    "channel": "channel",
+}
+
+FIELDS: Final[dict[str, str]] = {
+    # Salesforce's Opportunity, then HubSpot's deal: their names do not collide. The CRM's own type of a deal is not
+    # read unless mapped, for few organisations fill it; the pipeline says it.
+    "CloseDate": "close_date",
+    "Amount": "amount",
+    "CurrencyIsoCode": "currency",
+    "StageName": "stage",
+    "ForecastCategoryName": "forecast_category",
+    "RecordTypeId": "pipeline",
+    "OwnerId": "owner_id",
+    "Name": "name",
+    "AccountId": "account",
+    "NextStep": "next_step",
+    "closedate": "close_date",
+    "amount": "amount",
+    "deal_currency_code": "currency",
+    "dealstage": "stage",
+    "hs_manual_forecast_category": "forecast_category",
+    "pipeline": "pipeline",
+    "hubspot_owner_id": "owner_id",
+    "dealname": "name",
+    "hs_next_step": "next_step",
+}
+
+
+def id_forms(text: str) -> tuple[str, ...]:
+    """An id as it may appear: Salesforce writes the same id with 15 characters, or 18 of which 3 are a checksum."""
+    if re.fullmatch(r"[0-9a-zA-Z]{18}", text) and text == text[:15] + _checksum(text[:15]):
+        return text, text[:15]
+    if re.fullmatch(r"[0-9a-zA-Z]{15}", text):
+        return text, text + _checksum(text)
+    return (text,)
+
+
+def _checksum(id15: str) -> str:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+    fives = (id15[i : i + 5] for i in (0, 5, 10))
+    return "".join(letters[sum(c.isupper() << i for i, c in enumerate(five))] for five in fives)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The fiscal calendar as the policy says it."""
+
+    kind: Kind = "quarter"
+    start_month: int = 1
+    pattern: Pattern = "standard"
+    week_start: Weekday = "monday"
+    zone: str = "UTC"
+    table: tuple[tuple[str, int], ...] = ()
+    """Label and first day (a day number) of each period."""
+
+    def build(self) -> FiscalCalendar:
+        """The calendar; ValueError says what is wrong with it."""
+        if self.table:
+            return FiscalCalendar.from_table(self.table, self.kind, self.zone)
+        return FiscalCalendar(self.kind, self.start_month, self.pattern, self.week_start, self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelinePolicy:
+    """A sales process; ``match`` are the record types or HubSpot pipelines that it is for, besides its name."""
+
+    name: str
+    open: tuple[str, ...]
+    won: tuple[str, ...]
+    lost: tuple[str, ...]
+    match: tuple[str, ...] = ()
+    late_stage: str | None = None
+    buyer_process: tuple[str, ...] = ()
+    deal_type: str = "new"
+    categories: dict[str, str] = field(default_factory=dict)
+    """Stage to forecast category, where the CRM has none of its own."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Everything that a deal's ``pipeline`` may say when it means this one."""
+        return frozenset((self.name, *(form for text in self.match for form in id_forms(text))))
+
+
+SALESFORCE_PIPELINE: Final = PipelinePolicy(
+    name="Sales",
+    open=(
+        "Prospecting",
+        "Qualification",
+        "Needs Analysis",
+        "Value Proposition",
+        "Id. Decision Makers",
+        "Perception Analysis",
+        "Proposal/Price Quote",
+        "Negotiation/Review",
+    ),
+    won=("Closed Won",),
+    lost=("Closed Lost",),
+)
+"""The stages of a new Salesforce organisation."""
+
+
+@dataclass(frozen=True)
+class Writers:
+    """Who writes to the CRM, by user id; ``clients`` are the client ids under which wellwon itself writes."""
+
+    default: str = USER
+    kinds: dict[str, str] = field(default_factory=dict)
+    clients: frozenset[str] = frozenset()
+
+    @cached_property
+    def _by_form(self) -> dict[str, str]:
+        return {form: kind for writer, kind in self.kinds.items() for form in id_forms(writer)}
+
+    def kind(self, writer: str, client: str = "") -> str:
+        """The writer kind of a CRM user and the API client that was used, if known."""
+        return "self" if client in self.clients else self._by_form.get(writer, self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class RulePolicy:
+    """How a rule runs: ``params`` are its thresholds by name."""
+
+    mode: str
+    deal_types: frozenset[str]
+    params: dict[str, int]
+
+
+def rule_defaults(spec: RuleSpec) -> RulePolicy:
+    """A rule as its module declares it."""
+    return RulePolicy(
+        spec.mode, spec.deal_types, {n: about["default"] for n, about in param_fields(spec.params).items()}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """What a deal must be to belong to a segment; what is empty is not asked."""
+
+    amount_min: int | None = None
+    amount_max: int | None = None
+    currency: str | None = None
+    pipelines: tuple[str, ...] = ()
+    deal_types: frozenset[str] = frozenset()
+    labels: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPolicy:
+    """A segment with every rule as it runs there; ``when`` is None for the last one, which takes every deal."""
+
+    name: str
+    when: When | None
+    window_days: int
+    norms: Norms
+    rules: dict[str, RulePolicy]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What RevOps decides, resolved. ``origins`` tells the line of each value that is written, by path."""
+
+    calendar: Calendar
+    window_days: int
+    commit_lock_days: int
+    correction_minutes: int
+    lateness_minutes: int
+    bulk_records: int
+    closed_days: int
+    pipelines: tuple[PipelinePolicy, ...]
+    """The first is for deals that match none."""
+    categories: dict[str, str]
+    """The CRM's forecast category, lower case, to the core's."""
+    deal_types: dict[str, str]
+    """The CRM's word for a deal type, lower case, to the core's."""
+    fields: dict[str, str]
+    """The CRM's field names to the fields of a deal (``labels.x`` for the organisation's own)."""
+    writers: Writers
+    rules: dict[str, RulePolicy]
+    segments: tuple[SegmentPolicy, ...]
+    specs: tuple[RuleSpec, ...]
+    """The rules that the policy is for, in registry order."""
+    version: int = 1
+    origins: dict[tuple[str | int, ...], int] = field(default_factory=dict, compare=False)
+    file: str = field(default="policy.yaml", compare=False)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Short hash of what the policy means: comments, order of keys and defaults written out do not change it."""
+        canonical = msgspec.json.encode(self._meaning(), order="deterministic")
+        return hashlib.blake2b(canonical, digest_size=6).hexdigest()
+
+    def _meaning(self) -> dict[str, Any]:
+        named = ("specs", "origins", "file")
+        meaning = {name: value for name, value in vars(self).items() if name in _NAMES and name not in named}
+        meaning["writers"] = {
+            "default": self.writers.default,
+            "kinds": self.writers.kinds,
+            "clients": self.writers.clients,
+        }
+        return meaning
+
+
+_NAMES: Final = frozenset(Policy.__dataclass_fields__)

@@ -1,0 +1,180 @@
+"""Hold what is written against the shape: values in the core's units, and everything that does not fit."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from wellwon.core.units import format_money, parse_date, parse_money, parse_percent
+from wellwon.policy.problem import Place, PolicyProblem, did_you_mean
+from wellwon.policy.shape import Choice, Day, Many, Mapping, Money, Number, Percent, Section, Shape, Text
+from wellwon.policy.written import Written
+
+Path = tuple[str | int, ...]
+
+
+class _Absent:
+    """Nothing usable is written here: the value of a mistake, so that reading goes on."""
+
+
+_ABSENT: Final = _Absent()
+
+
+def shown(path: Path) -> str:
+    """A path as people read it; the line number says which item of a list is meant."""
+    return ".".join(part for part in path if isinstance(part, str))
+
+
+class Reader:
+    """Reads one policy; collects problems and remembers where each value stands."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[PolicyProblem] = []
+        self.places: dict[Path, Place] = {}
+        """Where each value stands, for problems found later and for the origin of a value."""
+
+    def say(self, place: Place, message: str) -> None:
+        """Note a problem."""
+        self.problems.append(PolicyProblem(self.file, place, message))
+
+    def say_at(self, path: Path, message: str) -> None:
+        """Note a problem with the value at a path, or at the nearest section around it."""
+        while path and path not in self.places:
+            path = path[:-1]
+        self.say(self.places.get(path, Place(1, 1)), message)
+
+    def section(self, shape: Section, written: Written, path: Path = ()) -> dict[str, Any]:
+        """What a section holds; keys that are absent or wrong are left out."""
+        found = self.read(shape, written, path)
+        return found if isinstance(found, dict) else {}
+
+    def read(self, shape: Shape, written: Written, path: Path) -> Any:
+        """The value in the core's units, or a value of `_Absent` after noting what is wrong."""
+        self.places[path] = written.place
+        match shape:
+            case Section():
+                return self._section(shape, written, path)
+            case Mapping():
+                return self._mapping(shape, written, path)
+            case Many():
+                return self._many(shape, written, path)
+            case Choice():
+                return self._choice(shape, written, path)
+            case Number():
+                return self._number(shape, written, path)
+            case _:
+                return self._scalar(shape, written, path)
+
+    def _wrong(self, written: Written, path: Path, needed: str) -> _Absent:
+        value = written.value
+        is_what = (
+            "is empty"
+            if value is None
+            else "is a list"
+            if isinstance(value, list)
+            else "holds keys"
+            if isinstance(value, dict)
+            else f"is {written.raw!r}"
+        )
+        self.say(written.place, f"{shown(path) or 'the policy'} {is_what}: {needed}")
+        return _ABSENT
+
+    def _section(self, shape: Section, written: Written, path: Path) -> Any:
+        if shape.shorthand and isinstance(written.value, str):
+            value = self.read(shape.keys[shape.shorthand], written, (*path, shape.shorthand))
+            return {} if value is _ABSENT else {shape.shorthand: value}
+        if written.value is None:
+            return {}
+        if not isinstance(written.value, dict):
+            hint = " (or one word)" if shape.shorthand else ""
+            return self._wrong(written, path, f"keys are needed{hint}: {', '.join(shape.keys)}")
+        found: dict[str, Any] = {}
+        for key, value in written.value.items():
+            if key not in shape.keys:
+                inside = f" in {shown(path)}" if path else ""
+                said = f"'{key}' is not {shape.noun}{inside}{did_you_mean(key, shape.keys)}"
+                self.say(written.keys[key], said)
+                continue
+            read = self.read(shape.keys[key], value, (*path, key))
+            if read is not _ABSENT:
+                found[key] = read
+        for key in shape.required:
+            if key not in written.value:
+                self.say(written.place, f"{shown(path)} has no '{key}': it is required")
+        return found
+
+    def _mapping(self, shape: Mapping, written: Written, path: Path) -> Any:
+        if written.value is None:
+            return _ABSENT
+        if not isinstance(written.value, dict):
+            return self._wrong(written, path, f"keys are needed, each {shape.key}")
+        found = {}
+        for key, value in written.value.items():
+            read = self.read(shape.value, value, (*path, key))
+            if read is not _ABSENT:
+                found[key] = read
+        return found
+
+    def _many(self, shape: Many, written: Written, path: Path) -> Any:
+        if written.value is None and not shape.at_least:
+            return _ABSENT
+        if not isinstance(written.value, list):
+            return self._wrong(written, path, "a list is needed ([a, b], or one '- item' a line)")
+        if len(written.value) < shape.at_least:
+            self.say(written.place, f"{shown(path)} is an empty list: at least one item is needed")
+            return _ABSENT
+        items: list[Any] = []
+        for item in written.value:  # numbered by its place among those that can be used
+            value = self.read(shape.item, item, (*path, len(items)))
+            if value is not _ABSENT:
+                items.append(value)
+        return items
+
+    def _choice(self, shape: Choice, written: Written, path: Path) -> Any:
+        if written.value is None and shape.nullable:
+            return None
+        if not isinstance(written.value, str):
+            return self._wrong(written, path, f"it is one of {', '.join(shape.options)}")
+        if written.value in shape.options:
+            return written.value
+        if shape.prefix and written.value.startswith(shape.prefix) and len(written.value) > len(shape.prefix):
+            return written.value
+        self.say(written.place, f"{shown(path)} is '{written.value}'{_choice_hint(shape, written.value)}")
+        return _ABSENT
+
+    def _number(self, shape: Number, written: Written, path: Path) -> Any:
+        needed = f"a whole number from {shape.ge} to {shape.le} ({shape.unit}) is needed"
+        if not isinstance(written.value, int) or isinstance(written.value, bool):
+            return self._wrong(written, path, needed)
+        if not shape.ge <= written.value <= shape.le:
+            return self._wrong(written, path, needed)
+        return written.value
+
+    def _scalar(self, shape: Money | Percent | Day | Text, written: Written, path: Path) -> Any:
+        value = written.value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        text = written.raw if is_number else value
+        match shape:
+            case Text():
+                return (
+                    text if isinstance(text, str) and text.strip() else self._wrong(written, path, "a name is needed")
+                )
+            case Day():
+                needed = "a date (YYYY-MM-DD) is needed"
+                parse = parse_date
+            case Money():
+                needed = f"an amount of at least {format_money(0)} is needed"
+                parse = parse_money
+            case Percent():
+                needed = "a percentage from 0 to 100 is needed"
+                parse = parse_percent
+        try:
+            parsed = parse(text) if isinstance(text, str) else -1
+        except ValueError:
+            return self._wrong(written, path, needed)
+        return parsed if parsed >= 0 else self._wrong(written, path, needed)
+
+
+def _choice_hint(shape: Choice, word: str) -> str:
+    options = (*shape.options, f"{shape.prefix}<name>") if shape.prefix else shape.options
+    return did_you_mean(word, options)

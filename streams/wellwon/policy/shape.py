@@ -1,0 +1,251 @@
+"""What a policy may hold, declared once: the check, the JSON Schema and ``wellwon policy show`` derive from this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, get_args
+
+from wellwon.core.calendar import Kind, Pattern, Weekday
+from wellwon.core.items import WRITER_KINDS
+from wellwon.core.model import CATEGORIES, DEAL_TYPES, MODES
+from wellwon.core.rule import RuleSpec, param_fields
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A whole number within a range."""
+
+    doc: str
+    ge: int
+    le: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount, not negative."""
+
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """0 to 100, decimals allowed."""
+
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A date."""
+
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A name or an id; a number is taken as it is written."""
+
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some words."""
+
+    doc: str
+    options: tuple[str, ...]
+    prefix: str = ""
+    """Words beginning with this are taken as well (``labels.``)."""
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A list."""
+
+    doc: str
+    item: Shape
+    at_least: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Keys of the organisation's own, all with the same kind of value."""
+
+    doc: str
+    key: str
+    """What a key is, in words."""
+    value: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Fixed keys."""
+
+    doc: str
+    keys: dict[str, Shape]
+    required: tuple[str, ...] = ()
+    noun: str = "a key of this section"
+    shorthand: str = ""
+    """The key that is meant where only a word is written (``late-discount: shadow``)."""
+
+
+Shape = Number | Money | Percent | Day | Text | Choice | Many | Mapping | Section
+
+FIELDS: Final = (
+    "close_date",
+    "amount",
+    "currency",
+    "discount_percent",
+    "list_amount",
+    "forecast_category",
+    "stage",
+    "pipeline",
+    "owner_id",
+    "name",
+    "account",
+    "next_step",
+    "term_months",
+    "prepaid_months",
+    "buyer_confirmed_date",
+    "deal_type",
+)
+"""The fields of a deal that wellwon reads; `LABELS` are the organisation's own, for segments."""
+LABELS: Final = "labels."
+
+_CALENDAR: Final = Section(
+    "The fiscal calendar.",
+    {
+        "kind": Choice("What the forecast is made for.", get_args(Kind)),
+        "start_month": Number("Month in which the fiscal year begins.", 1, 12, "month of the year"),
+        "pattern": Choice("Calendar months, or months made of weeks.", get_args(Pattern)),
+        "week_start": Choice("First day of the week, for months made of weeks.", get_args(Weekday)),
+        "table": Mapping("First day of each period, by its name; replaces the rule.", "a period's name", Day("Date.")),
+        "zone": Text("IANA time zone of the organisation's days, such as Europe/Berlin."),
+    },
+)
+
+_DEAL_TYPE: Final = Choice("Deal type.", DEAL_TYPES)
+
+_PIPELINE: Final = Section(
+    "A sales process.",
+    {
+        "name": Text("Name of the pipeline."),
+        "match": Many("Record types or HubSpot pipelines (ids or names) that it is for.", Text("Id or name.")),
+        "open": Many("Open stages, in order.", Text("Stage."), at_least=1),
+        "won": Many("Stages that mean won.", Text("Stage."), at_least=1),
+        "lost": Many("Stages that mean lost.", Text("Stage."), at_least=1),
+        "late_stage": Text("First stage that counts as late: the one you forecast as Commit."),
+        "buyer_process": Many("Stages that wait for the buyer: legal, security, procurement.", Text("Stage.")),
+        "deal_type": Choice("What its deals are, where the deal itself does not say.", DEAL_TYPES),
+        "categories": Mapping(
+            "Forecast category of its stages, where the CRM has none of its own.",
+            "a stage",
+            Choice("Category.", CATEGORIES),
+        ),
+    },
+    required=("name", "open", "won", "lost"),
+)
+
+_WRITERS: Final = Section(
+    "Who writes to the CRM. Only people's own edits count as behaviour.",
+    {
+        "default": Choice("What everyone is who is not listed.", WRITER_KINDS),
+        **{
+            kind: Many(f"Ids of the CRM users that count as {kind}.", Text("User id."))
+            for kind in WRITER_KINDS
+            if kind != "self"
+        },
+        "self": Many("Client ids under which wellwon itself writes: its echo is ignored.", Text("Client id.")),
+    },
+)
+
+_WHEN: Final = Section(
+    "What a deal must be, all of it, to belong to the segment.",
+    {
+        "amount_min": Money("At least this amount."),
+        "amount_max": Money("Less than this amount."),
+        "currency": Text("In this currency (ISO 4217)."),
+        "pipelines": Many("In one of these pipelines.", Text("Pipeline.")),
+        "deal_types": Many("Of one of these deal types.", _DEAL_TYPE),
+        "labels": Mapping("Values of the organisation's own fields.", "a label", Many("Values.", Text("Value."), 1)),
+    },
+)
+
+_DAYS_BY_STAGE: Final = Number("Days.", 0, 3_650, "days")
+
+_NORMS: Final = Section(
+    "The segment's figures from its own history; they count from 20 wins on.",
+    {
+        "wins": Number("Wins that the figures are made of.", 0, 100_000_000, "wins"),
+        "discount_p75": Percent("75th percentile of the discount on wins outside the window."),
+        "stage_days_median": Mapping("Median days in a stage.", "a stage", _DAYS_BY_STAGE),
+        "days_to_won_p10": Mapping("10th percentile of the days from a stage to won.", "a stage", _DAYS_BY_STAGE),
+    },
+)
+
+_WINDOW_DAYS: Final = Number("Length of the window at the end of a period, its last day included.", 1, 60, "days")
+
+
+def rule_shape(spec: RuleSpec) -> Section:
+    """A rule's mode, deal types and thresholds."""
+    return Section(
+        spec.summary,
+        {
+            "mode": Choice("off: not run; shadow: counted, told to no one; alert: told.", MODES),
+            "deal_types": Many("Deal types that it runs for.", _DEAL_TYPE),
+            **{
+                name: Number(about["doc"], about["ge"], about["le"], about["unit"])
+                for name, about in param_fields(spec.params).items()
+            },
+        },
+        noun=f"a threshold of {spec.name}",
+        shorthand="mode",
+    )
+
+
+def policy_shape(rules: Sequence[RuleSpec]) -> Section:
+    """A whole policy, with these rules."""
+    by_rule = Section("Mode and thresholds, by rule.", {spec.name: rule_shape(spec) for spec in rules}, noun="a rule")
+    segment = Section(
+        "Deals that share thresholds. The first segment that matches is taken.",
+        {
+            "name": Text("Name of the segment."),
+            "when": _WHEN,
+            "window_days": _WINDOW_DAYS,
+            "norms": _NORMS,
+            "rules": by_rule,
+        },
+        required=("name",),
+    )
+    return Section(
+        "A wellwon policy.",
+        {
+            "version": Number("Version of this file's format.", 1, 1, "the only version there is"),
+            "calendar": _CALENDAR,
+            "window_days": _WINDOW_DAYS,
+            "commit_lock_days": Number("Days before a period's end from which Commit is a promise.", 1, 90, "days"),
+            "correction_minutes": Number("A slip put right within this time does not count.", 0, 1_440, "minutes"),
+            "lateness_minutes": Number("How late a change may arrive and still be judged.", 0, 1_440, "minutes"),
+            "bulk_records": Number("More deals than this in one go are a bulk edit.", 2, 10_000, "deals"),
+            "closed_days": Number("Days that a closed deal is remembered.", 91, 3_650, "days"),
+            "pipelines": Many("Sales processes; the first is for deals that match none.", _PIPELINE, at_least=1),
+            "categories": Mapping(
+                "The CRM's forecast categories and what each means.",
+                "a forecast category",
+                Choice("Meaning.", CATEGORIES),
+            ),
+            "deal_types": Mapping("The CRM's words for deal types.", "the CRM's word", _DEAL_TYPE),
+            "fields": Mapping(
+                "The CRM's field names and the field of a deal that each is; null: not read.",
+                "a CRM field",
+                Choice("Field of a deal.", FIELDS, prefix=LABELS, nullable=True),
+            ),
+            "writers": _WRITERS,
+            "segments": Many("Segments, in order; deals that match none are in the last, default.", segment),
+            "rules": by_rule,
+        },
+        noun="a key of a policy",
+    )
