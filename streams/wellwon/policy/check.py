@@ -7,7 +7,7 @@ from typing import Any, Final
 from zoneinfo import available_timezones
 
 from wellwon.core.units import format_money
-from wellwon.policy.model import DEFAULT_SEGMENT, SALESFORCE_PIPELINE, Calendar
+from wellwon.policy.model import DEFAULT_SEGMENT, SALESFORCE_PIPELINE, as_calendar
 from wellwon.policy.problem import did_you_mean
 from wellwon.policy.read import Path, Reader
 
@@ -40,7 +40,7 @@ def _calendar(reader: Reader, found: dict[str, Any]) -> None:
     elif "week_start" in found and found.get("pattern", "standard") == "standard":
         reader.say_at(("calendar", "week_start"), "calendar.week_start needs a pattern of weeks: 4-4-5, 4-5-4 or 5-4-4")
     try:
-        Calendar(**{**found, "table": tuple(found.get("table", {}).items())}).build()
+        as_calendar(found).build()
     except ValueError as error:
         reader.say_at(("calendar", "table"), f"calendar: {error}")
 
@@ -81,9 +81,8 @@ def _pipelines(reader: Reader, pipelines: list[dict[str, Any]]) -> None:
 
 def _must_be_open(reader: Reader, path: Path, key: str, stage: str, opens: Iterable[str]) -> None:
     if opens and stage not in opens:
-        reader.say_at(
-            path, f"pipelines.{key} '{stage}' is not an open stage of this pipeline{did_you_mean(stage, opens)}"
-        )
+        said = f"pipelines.{key} '{stage}' is not an open stage of this pipeline{did_you_mean(stage, opens)}"
+        reader.say_at(path, said)
 
 
 def _writers(reader: Reader, writers: dict[str, Any]) -> None:
@@ -93,19 +92,17 @@ def _writers(reader: Reader, writers: dict[str, Any]) -> None:
             continue
         for i, writer in enumerate(ids):
             if kinds.setdefault(writer, kind) != kind:
-                reader.say_at(
-                    ("writers", kind, i), f"writer '{writer}' is {kinds[writer]} already: a writer has one kind"
-                )
+                said = f"writer '{writer}' is {kinds[writer]} already: a writer has one kind"
+                reader.say_at(("writers", kind, i), said)
 
 
 def _categories(reader: Reader, found: dict[str, Any]) -> None:
     for section in ("categories", "deal_types"):
         words: dict[str, str] = {}
         for word, meaning in found.get(section, {}).items():
-            if words.setdefault(word.lower(), meaning) != meaning:
-                said = (
-                    f"{section}: '{word}' has two meanings, {words[word.lower()]} and {meaning} (case does not count)"
-                )
+            first = words.setdefault(word.lower(), meaning)
+            if first != meaning:
+                said = f"{section}: '{word}' has two meanings, {first} and {meaning} (case does not count)"
                 reader.say_at((section, word), said)
 
 
@@ -132,9 +129,8 @@ def _segments(reader: Reader, found: dict[str, Any]) -> None:
         for figure in ("stage_days_median", "days_to_won_p10"):
             for stage in segment.get("norms", {}).get(figure, {}):
                 if stage not in stages:
-                    said = (
-                        f"norms.{figure}: '{stage}' is not an open stage of any pipeline{did_you_mean(stage, stages)}"
-                    )
+                    hint = did_you_mean(stage, stages)
+                    said = f"norms.{figure}: '{stage}' is not an open stage of any pipeline{hint}"
                     reader.say_at((*path, "norms", figure, stage), said)
 
 

@@ -14,13 +14,13 @@ from wellwon.policy.model import (
     DEFAULT_SEGMENT,
     FIELDS,
     SALESFORCE_PIPELINE,
-    Calendar,
     PipelinePolicy,
     Policy,
     RulePolicy,
     SegmentPolicy,
     When,
     Writers,
+    as_calendar,
     rule_defaults,
 )
 from wellwon.policy.problem import PolicyError
@@ -58,9 +58,7 @@ def load_policy(text: str, file: str = "policy.yaml", rules: Sequence[RuleSpec] 
 def _filled_in(
     found: dict[str, Any], rules: Sequence[RuleSpec], origins: dict[tuple[str | int, ...], int], file: str
 ) -> Policy:
-    calendar = Calendar(
-        **{**found.get("calendar", {}), "table": tuple(found.get("calendar", {}).get("table", {}).items())}
-    )
+    calendar = as_calendar(found.get("calendar", {}))
     window_days = found.get("window_days", WINDOW_DAYS[calendar.kind])
     by_rule = {spec.name: _rule(rule_defaults(spec), found.get("rules", {}).get(spec.name, {})) for spec in rules}
     segments = [_segment(segment, window_days, by_rule) for segment in found.get("segments", ())]
@@ -88,7 +86,8 @@ def _filled_in(
 
 
 def _pipeline(found: dict[str, Any]) -> PipelinePolicy:
-    return PipelinePolicy(**{key: tuple(value) if isinstance(value, list) else value for key, value in found.items()})
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
+    return PipelinePolicy(**given)
 
 
 def _fields(found: dict[str, str | None]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Final
 
@@ -111,6 +111,11 @@ class Calendar:
         return FiscalCalendar(self.kind, self.start_month, self.pattern, self.week_start, self.zone)
 
 
+def as_calendar(found: dict[str, Any]) -> Calendar:
+    """A calendar of the values that a policy gives."""
+    return Calendar(**{**found, "table": tuple(found.get("table", {}).items())})
+
+
 @dataclass(frozen=True, slots=True)
 class PipelinePolicy:
     """A sales process; ``match`` are the record types or HubSpot pipelines that it is for, besides its name."""
@@ -178,9 +183,8 @@ class RulePolicy:
 
 def rule_defaults(spec: RuleSpec) -> RulePolicy:
     """A rule as its module declares it."""
-    return RulePolicy(
-        spec.mode, spec.deal_types, {n: about["default"] for n, about in param_fields(spec.params).items()}
-    )
+    thresholds = {name: about["default"] for name, about in param_fields(spec.params).items()}
+    return RulePolicy(spec.mode, spec.deal_types, thresholds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,14 +245,5 @@ class Policy:
         return hashlib.blake2b(canonical, digest_size=6).hexdigest()
 
     def _meaning(self) -> dict[str, Any]:
-        named = ("specs", "origins", "file")
-        meaning = {name: value for name, value in vars(self).items() if name in _NAMES and name not in named}
-        meaning["writers"] = {
-            "default": self.writers.default,
-            "kinds": self.writers.kinds,
-            "clients": self.writers.clients,
-        }
-        return meaning
-
-
-_NAMES: Final = frozenset(Policy.__dataclass_fields__)
+        compared = {f.name: getattr(self, f.name) for f in fields(self) if f.compare and f.name != "specs"}
+        return compared | {"writers": (self.writers.default, self.writers.kinds, self.writers.clients)}
