@@ -37,7 +37,7 @@ class PolicyError(ValueError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``: did you mean 'x'?``, or the choice there is where nothing is near and the choice is short."""
-    options = list(known)
+    options = list(dict.fromkeys(known))
     by_folded = {_folded(option): option for option in options}
     near = get_close_matches(_folded(word), by_folded, n=1, cutoff=0.6)
     if near:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from wellwon.core.units import format_money, parse_date, parse_money, parse_percent
@@ -17,6 +18,8 @@ class _Absent:
 
 
 _ABSENT: Final = _Absent()
+_SHOWN: Final = 60
+"""Characters of a wrong value that a message repeats."""
 
 
 def shown(path: Path) -> str:
@@ -74,7 +77,7 @@ class Reader:
             if isinstance(value, list)
             else "holds keys"
             if isinstance(value, dict)
-            else f"is {written.raw!r}"
+            else f"is '{written.raw[:_SHOWN]}{'...' * (len(written.raw) > _SHOWN)}'"
         )
         self.say(written.place, f"{shown(path) or 'the policy'} {is_what}: {needed}")
         return _ABSENT
@@ -154,11 +157,12 @@ class Reader:
         value = written.value
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         text = written.raw if is_number else value
+        parse: Callable[[str], int]
         match shape:
             case Text():
-                return (
-                    text if isinstance(text, str) and text.strip() else self._wrong(written, path, "a name is needed")
-                )
+                if isinstance(text, str) and text.strip():
+                    return text
+                return self._wrong(written, path, "a name is needed")
             case Day():
                 needed = "a date (YYYY-MM-DD) is needed"
                 parse = parse_date

@@ -87,7 +87,7 @@ class Section:
     doc: str
     keys: dict[str, Shape]
     required: tuple[str, ...] = ()
-    noun: str = "a key of this section"
+    noun: str = "a key"
     shorthand: str = ""
     """The key that is meant where only a word is written (``late-discount: shadow``)."""
 

@@ -1,7 +1,7 @@
 """A YAML text as it is written: values that know their line and column.
 
-Scalars are read by YAML 1.2's core schema, whatever PyYAML's own 1.1 rules say: ``off`` and ``no`` are words, ``012`` is
-a number with a leading zero, a date is a text. Anchors work; merge keys and tags are refused.
+Scalars are read by YAML 1.2's core schema, whatever PyYAML's own 1.1 rules say: ``off`` and ``no`` are words, ``012``
+is a number with a leading zero, a date is a text. Anchors work; merge keys and tags are refused.
 """
 
 from __future__ import annotations
@@ -105,6 +105,8 @@ class _Reading:
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return Written([self.read(item) for item in node.value], place)
+        if not isinstance(node, yaml.ScalarNode):
+            raise TypeError(f"a YAML node of kind {type(node).__name__}")
         return Written(node.value if node.style in ("'", '"', "|", ">") else _scalar(node.value), place, node.value)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> Written:
