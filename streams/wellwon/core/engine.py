@@ -1,0 +1,180 @@
+"""One step of one deal: take the item in, then ask the rules that it can concern."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from wellwon.core.hindsight import absorb, new_state, reclassify, refold, remember_id, seen_before
+from wellwon.core.items import Clock, DealItem, Reclassified
+from wellwon.core.model import DELETED, OPEN, ActiveRule, Ruleset, Segment
+from wellwon.core.rule import AMOUNT, EVERYTHING, Finding, View
+from wellwon.core.state import Deal, State
+from wellwon.core.units import DAY
+
+APPLIED: Final = "applied"
+DUPLICATE: Final = "duplicate"
+LATE: Final = "late"
+"""Beyond the tail: kept in the history, seen by no rule."""
+UNKNOWN: Final = "unknown"
+"""A reclassification of changes that are not in the tail any more."""
+
+replace = msgspec.structs.replace
+
+
+@dataclass(slots=True)
+class RuleFailure:
+    """A rule raised: the others went on, its last answer stands."""
+
+    rule: str
+    error: str
+
+
+@dataclass(slots=True)
+class Step:
+    """The outcome: the new state, and the answers of the rules that were asked (None: the pattern does not hold)."""
+
+    state: State
+    findings: dict[str, Finding | None]
+    outcome: str = APPLIED
+    refolded: bool = False
+    failures: list[RuleFailure] = field(default_factory=list)
+
+    @property
+    def wake_at(self) -> int:
+        """When time alone may next change an answer; -1 never."""
+        return self.state.wake_at
+
+
+def restore(state: State, ruleset: Ruleset) -> State:
+    """A decoded state, ready for `step`: its tail folded on top of its base."""
+    if state.tail:
+        state.now = refold(state.base, state.tail, ruleset)
+    return state
+
+
+def policy_mark(ruleset: Ruleset) -> int:
+    """What a state remembers of the policy it was evaluated under."""
+    return zlib.crc32(ruleset.fingerprint.encode())
+
+
+def step(state: State | None, item: DealItem | Clock, ruleset: Ruleset, clock: int = 0) -> Step:
+    """Apply an item to a deal.
+
+    ``clock`` is the partition's clock: a deal is never judged at an earlier instant. The given state is not changed.
+    Until its ``wake_at`` the answers of rules that read none of what changed still stand, so they are not asked.
+    """
+    state = new_state() if state is None else state
+    if isinstance(item, Clock):
+        at = max(item.at, state.at)
+        return _evaluate(replace(state, at=at), EVERYTHING, ruleset)
+
+    if isinstance(item, Reclassified):
+        absorbed = reclassify(state, item, ruleset)
+        if absorbed is None:
+            return Step(state, {}, UNKNOWN)
+        at = max(item.at, clock, state.at)
+        seen = state.seen
+    else:
+        if seen_before(state.seen, item.source_id):
+            return Step(state, {}, DUPLICATE)
+        seen = remember_id(state.seen, item.source_id, item.at)
+        absorbed = absorb(state, item, ruleset)
+        at = max(item.at, clock, state.at)
+
+    moved_on = State(
+        base=absorbed.base,
+        tail=absorbed.tail,
+        now=absorbed.now,
+        seen=seen,
+        alerts=state.alerts,
+        win=state.win,
+        at=at,
+        wake_at=state.wake_at,
+        segment=state.segment,
+        policy=state.policy,
+    )
+    if absorbed.late:
+        return Step(moved_on, {}, LATE)
+    mask = absorbed.mask
+    if not state.policy or 0 <= state.wake_at <= at:
+        mask = EVERYTHING
+    done = _evaluate(moved_on, mask, ruleset)
+    done.refolded = absorbed.refolded
+    return done
+
+
+def _evaluate(state: State, mask: int, ruleset: Ruleset) -> Step:
+    deal, at = state.now, state.at
+    if mask & AMOUNT or not state.segment or mask == EVERYTHING:
+        segment = segment_of(deal, ruleset)
+        if segment.name != state.segment:
+            state.segment, mask = segment.name, EVERYTHING
+    else:
+        segment = ruleset.segment_by_name[state.segment]
+
+    result = Step(state, {})
+    if mask == EVERYTHING:
+        state.policy = policy_mark(ruleset)
+        state.wake_at = -1
+        # What holds by a rule that no longer runs for this deal stops to hold.
+        result.findings = dict.fromkeys(alert.rule for alert in state.alerts if not alert.closed_at)
+    if deal.status == DELETED:
+        rules: tuple[ActiveRule, ...] = ()
+    else:
+        rules = segment.rules_reading(deal_type_of(deal, ruleset), mask)
+
+    view = View(deal, at, ruleset, segment)
+    for active in rules:
+        try:
+            result.findings[active.spec.name] = active.spec.check(view, active.params)
+        except Exception as error:
+            result.findings.pop(active.spec.name, None)
+            result.failures.append(RuleFailure(active.spec.name, f"{type(error).__name__}: {error}"))
+    if deal.status != OPEN:
+        view.wakes_at(leaves_at(deal, ruleset))
+    if view.wake_at >= 0 and not 0 <= state.wake_at <= view.wake_at:
+        state.wake_at = view.wake_at
+    return result
+
+
+def leaves_at(deal: Deal, ruleset: Ruleset) -> int:
+    """When a closed deal leaves the state."""
+    return deal.closed_at + ruleset.closed_days * DAY
+
+
+def deal_type_of(deal: Deal, ruleset: Ruleset) -> str:
+    """The deal's own type where the policy knows the word, else its pipeline's."""
+    known = ruleset.deal_types.get(deal.deal_type.lower()) if deal.deal_type else None
+    if known:
+        return known
+    return (ruleset.pipelines.get(deal.pipeline) or ruleset.pipelines[ruleset.default_pipeline]).deal_type
+
+
+def segment_of(deal: Deal, ruleset: Ruleset) -> Segment:
+    """The first segment that matches; the last one matches every deal."""
+    for segment in ruleset.segments[:-1]:
+        if _matches(segment, deal, ruleset):
+            return segment
+    return ruleset.segments[-1]
+
+
+def _matches(segment: Segment, deal: Deal, ruleset: Ruleset) -> bool:
+    if segment.currency is not None and deal.currency != segment.currency:
+        return False
+    if segment.amount_min is not None or segment.amount_max is not None:
+        amount = deal.annual_amount
+        if amount is None:
+            return False
+        if segment.amount_min is not None and amount < segment.amount_min:
+            return False
+        if segment.amount_max is not None and amount >= segment.amount_max:
+            return False
+    if segment.pipelines and (deal.pipeline or ruleset.default_pipeline) not in segment.pipelines:
+        return False
+    if segment.deal_types and deal_type_of(deal, ruleset) not in segment.deal_types:
+        return False
+    return all(deal.labels.get(name) in wanted for name, wanted in segment.fields.items())

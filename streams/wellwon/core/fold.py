@@ -1,0 +1,449 @@
+"""How a change changes a deal: the words of the pattern catalogue, one function each.
+
+`fold` is called with a copy that it may change; tuples and dicts inside are replaced, never changed, because older
+deals share them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Final
+
+import msgspec
+
+from wellwon.core import items
+from wellwon.core.items import Change
+from wellwon.core.model import DELETED, LOST, OPEN, WON, Ruleset
+from wellwon.core.price import give, reprice
+from wellwon.core.rule import AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWNER, PRICE, STAGE, TOUCH
+from wellwon.core.state import (
+    BULK,
+    BUYER_PROCESS,
+    BUYERS_DATE,
+    CLOSE_WRITE,
+    CORRECTION,
+    COUNTS,
+    DEFAULT_DATE,
+    FIRST,
+    LATE,
+    LINES_KEPT,
+    MOVES_KEPT,
+    NOT_A_PERSON,
+    NOT_OPEN,
+    OWNERS_KEPT,
+    PERIODS_LEFT_KEPT,
+    READ_AGAIN,
+    RESTART,
+    STAGES_KEPT,
+    TOUCHES_KEPT,
+    AmountMove,
+    CategoryMove,
+    DateMove,
+    Deal,
+    Line,
+    OwnerMove,
+    StageMove,
+    Touch,
+    annual,
+    lines_list_amount,
+    remember,
+    standing,
+)
+from wellwon.core.units import DAY
+
+DEFAULT_DATE_DAYS: Final = 7
+SCOPE_CHANGE_BP: Final = 100
+"""List amounts closer than 1 % are the same scope: rounding is no change of scope."""
+
+replace = msgspec.structs.replace
+
+
+def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
+    """Apply a change to ``deal`` (in place) and return the mask of the parts that changed."""
+    at, kind, values = change.at, change.kind, change.values
+    if not deal.first_at:
+        deal.first_at = at
+    deal.last_at = at
+
+    if kind == items.ACTIVITY:
+        touch = Touch(at, values.get("direction") == "inbound")
+        deal.touches = (*deal.touches, touch)[-TOUCHES_KEPT:]
+        return TOUCH
+    if kind == items.ANSWER:
+        return _answer(deal, values.get("answer"))
+    if kind == items.GAP:
+        deal.gap_at = at
+        return 0
+
+    if change.bulk > ruleset.bulk_records:
+        why = BULK
+    elif kind == items.SNAPSHOT:
+        why = READ_AGAIN
+        deal.snapshots += 1
+        deal.gap_at = 0
+    else:
+        why = COUNTS if change.writer_kind == items.USER else NOT_A_PERSON
+
+    if kind == items.CREATED and not deal.created_at:
+        deal.created_at = at
+    was_open = deal.status == OPEN
+    was_annual, was_list = annual(deal.amount, deal.term_months), deal.list_amount
+
+    mask = _plain_fields(deal, values)
+    if kind == items.DELETED:
+        deal.status, deal.closed_at = DELETED, at
+        return EVERYTHING
+    if kind == items.RESTORED or "stage" in values or "is_closed" in values or "pipeline" in values:
+        mask |= _stage(deal, change, why, ruleset)
+    if "buyer_confirmed_date" in values:
+        mask |= _buyers_date(deal, values["buyer_confirmed_date"])
+    if "close_date" in values:
+        mask |= _close_date(deal, change, why, was_open, ruleset)
+    if "forecast_category" in values or "stage" in values:
+        mask |= _category(deal, change, why, ruleset)
+    if kind == items.LINE_ITEM:
+        _line(deal, change)
+        mask |= _priced(deal, change, why, was_open, was_annual, was_list)
+    elif "amount" in values or "discount_percent" in values or "list_amount" in values or "term_months" in values:
+        mask |= _priced(deal, change, why, was_open, was_annual, was_list)
+    if "prepaid_months" in values:
+        mask |= _prepaid(deal, change)
+    if "owner_id" in values:
+        mask |= _owner(deal, change, why)
+    return mask
+
+
+def fold_late(deal: Deal, change: Change) -> int:
+    """A change from before the tail: counted and kept in the history, where no rule sees it; it fills empty fields."""
+    deal.late += 1
+    values, at = change.values, change.at
+    late: Any
+    if values.get("close_date") is not None:
+        old = standing(deal.dates, at, deal.close_date)
+        late = DateMove(at, change.commit, old, values["close_date"], LATE)
+        deal.dates = _by_time(deal.dates, late, MOVES_KEPT)
+        if deal.close_date is None and not deal.dates[:-1]:
+            deal.close_date = values["close_date"]
+    if values.get("stage"):
+        late = StageMove(at, change.commit, standing(deal.stages, at, deal.stage), values["stage"], LATE, False)
+        deal.stages = _by_time(deal.stages, late, STAGES_KEPT)
+    if values.get("amount") is not None and deal.amount is None and not deal.amounts:
+        deal.amount = values["amount"]
+    for name in ("name", "account", "currency"):
+        if values.get(name) and not getattr(deal, name):
+            setattr(deal, name, values[name])
+    return 0
+
+
+def _by_time(history: tuple[Any, ...], late: Any, kept: int) -> tuple[Any, ...]:
+    return tuple(sorted(remember(history, late, kept), key=lambda move: move.at))
+
+
+# --- fields without behaviour ---------------------------------------------------------------------------------
+
+
+def _plain_fields(deal: Deal, values: dict[str, Any]) -> int:
+    mask = 0
+    if "name" in values:
+        deal.name = values["name"] or ""
+    if "account" in values:
+        deal.account = values["account"] or ""
+    if values.get("created_at"):
+        deal.created_at = values["created_at"]
+    if "currency" in values and (values["currency"] or "") != deal.currency:
+        # Amounts in two currencies do not compare: the history starts again.
+        if deal.currency:
+            deal.amounts = ()
+        deal.currency = values["currency"] or ""
+        mask |= AMOUNT
+    if "deal_type" in values:
+        deal.deal_type = values["deal_type"] or ""
+        mask = EVERYTHING
+    if "pipeline" in values:
+        deal.pipeline = values["pipeline"] or ""
+        mask = EVERYTHING
+    if "labels" in values:
+        deal.labels = {**deal.labels, **values["labels"]}
+        mask = EVERYTHING
+    if "next_step" in values:
+        text = values["next_step"] or ""
+        deal.next_step, deal.next_step_at = zlib.crc32(text.strip().encode()), deal.last_at
+        mask |= NEXT_STEP
+    return mask
+
+
+def _owner(deal: Deal, change: Change, why: int) -> int:
+    owner = change.values["owner_id"] or ""
+    if owner == deal.owner:
+        return 0
+    move = OwnerMove(change.at, change.commit, deal.owner, owner, why if deal.owner else FIRST)
+    deal.owners = remember(deal.owners, move, OWNERS_KEPT)
+    deal.owner = owner
+    return OWNER
+
+
+# --- stage ----------------------------------------------------------------------------------------------------
+
+
+def _stage(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
+    values, at = change.values, change.at
+    name = values.get("stage") or deal.stage
+    stage = ruleset.stage(deal.pipeline, name)
+    if stage is not None:
+        status = stage.status
+    elif values.get("is_closed"):
+        status = WON if values.get("is_won") else LOST
+    elif "is_closed" in values or name != deal.stage:
+        status = OPEN
+    else:
+        status = deal.status
+    before = ruleset.stage(deal.pipeline, deal.stage)
+    if name == deal.stage and status == deal.status:
+        return 0
+
+    position = stage.position if stage is not None and status == OPEN else -1
+    progress = position > deal.top >= 0
+    steps = position - before.position if before and before.status == OPEN and position >= 0 else 0
+    if name != deal.stage:
+        if "stage" in change.corrected:
+            why = CORRECTION
+        first = not deal.stage
+        progress = progress and why != CORRECTION
+        move = StageMove(at, change.commit, deal.stage, name, FIRST if first else why, progress, 0 if first else steps)
+        deal.stages = remember(deal.stages, move, STAGES_KEPT)
+        deal.stage_at = at
+    if position > deal.top and "stage" not in change.corrected:
+        deal.top = position
+        if progress:
+            deal.progress_at = at
+    deal.stage = name
+    if status != deal.status:
+        _status(deal, status, change)
+    return STAGE
+
+
+def _status(deal: Deal, status: int, change: Change) -> None:
+    deal.status = status
+    deal.closed_at = 0 if status == OPEN else change.at
+    if status == WON:
+        # A deal that a snapshot shows won was not seen to be won.
+        first_sight = change.kind == items.SNAPSHOT and deal.first_at == change.at
+        deal.won_at, deal.won_commit = change.at, 0 if first_sight else change.commit
+    if status != OPEN:
+        # The close may arrive after the date it wrote, in the same commit.
+        for move in deal.dates:
+            if move.commit == change.commit and move.why == COUNTS:
+                _reinterpret_dates(deal, commit=change.commit, why=CLOSE_WRITE)
+                break
+        if any(move.commit == change.commit and move.why == COUNTS for move in deal.amounts):
+            deal.amounts = tuple(
+                replace(move, why=CLOSE_WRITE) if move.commit == change.commit and move.why == COUNTS else move
+                for move in deal.amounts
+            )
+
+
+# --- close date -----------------------------------------------------------------------------------------------
+
+
+def _close_date(deal: Deal, change: Change, why: int, was_open: bool, ruleset: Ruleset) -> int:
+    old, new, at = deal.close_date, change.values["close_date"], change.at
+    if old == new:
+        return 0
+    merges = bool(deal.dates) and deal.dates[-1].commit == change.commit
+    if merges:
+        old = deal.dates[-1].old
+        deal.dates = deal.dates[:-1]
+    crossed = (
+        old is not None
+        and new is not None
+        and ruleset.calendar.period_of_day(old).index != ruleset.calendar.period_of_day(new).index
+    )
+    corrected = "close_date" in change.corrected
+    # The default date's first change is used up by any writer, but not by a slip that was put right.
+    default = not deal.date_changed and old is not None
+    if default and not corrected:
+        deal.date_changed = True
+    if old is None or new is None:
+        why = FIRST if old is None else why
+    elif why != COUNTS:
+        pass
+    elif corrected:
+        why = CORRECTION
+    elif deal.status != OPEN:
+        why = CLOSE_WRITE if was_open or deal.closed_at == at else NOT_OPEN
+    elif not was_open:
+        why = NOT_OPEN
+    elif new == deal.buyer_date:
+        why = BUYERS_DATE
+    elif default and deal.created_at and at - deal.created_at <= DEFAULT_DATE_DAYS * DAY:
+        why = DEFAULT_DATE
+    elif new > old and not crossed:
+        stage = ruleset.stage(deal.pipeline, deal.stage)
+        if stage is not None and stage.buyer_process:
+            why = BUYER_PROCESS
+    deal.close_date = new
+    if old != new:
+        deal.dates = remember(deal.dates, DateMove(at, change.commit, old, new, why, crossed), MOVES_KEPT)
+        if why == COUNTS and crossed and old is not None and new is not None and new > old:
+            left = ruleset.calendar.period_of_day(old).start_day
+            if left not in deal.periods_left:
+                deal.periods_left = (*deal.periods_left, left)[-PERIODS_LEFT_KEPT:]
+    _date_decides(deal, change.commit)
+    return DATE
+
+
+def _date_decides(deal: Deal, commit: int) -> None:
+    """Where one commit moves date and price, the date after it decides."""
+    date = deal.close_date
+    if deal.prices and deal.prices[-1].commit == commit and deal.prices[-1].date != date:
+        deal.prices = (*deal.prices[:-1], replace(deal.prices[-1], date=date))
+    if deal.amounts and deal.amounts[-1].commit == commit and deal.amounts[-1].date != date:
+        deal.amounts = (*deal.amounts[:-1], replace(deal.amounts[-1], date=date))
+    if deal.categories and deal.categories[-1].commit == commit and deal.categories[-1].date != date:
+        deal.categories = (*deal.categories[:-1], replace(deal.categories[-1], date=date))
+
+
+def _reinterpret_dates(deal: Deal, *, why: int, commit: int | None = None, to: int | None = None) -> None:
+    """Counted moves of a commit, or to a date, did not count after all."""
+    moves = []
+    for move in deal.dates:
+        if move.why == COUNTS and (move.commit == commit if commit is not None else move.new == to):
+            move = replace(move, why=why)
+        moves.append(move)
+    deal.dates = tuple(moves)
+
+
+def _buyers_date(deal: Deal, date: int | None) -> int:
+    deal.buyer_date = date
+    if date is not None:
+        _reinterpret_dates(deal, why=BUYERS_DATE, to=date)
+    return DATE
+
+
+# --- forecast category ----------------------------------------------------------------------------------------
+
+
+def _category(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
+    values = change.values
+    if "forecast_category" in values:
+        label = values["forecast_category"] or ""
+        category = ruleset.categories.get(label.lower(), "")
+    else:
+        pipeline = ruleset.pipelines.get(deal.pipeline) or ruleset.pipelines[ruleset.default_pipeline]
+        if deal.stage not in pipeline.categories:
+            return 0
+        category = pipeline.categories[deal.stage]
+    if category == deal.category:
+        return 0
+    if not deal.category:
+        why = FIRST
+    elif "forecast_category" in change.corrected:
+        why = CORRECTION
+    elif deal.status != OPEN and why == COUNTS:
+        why = CLOSE_WRITE
+    move = CategoryMove(change.at, change.commit, deal.category, category, why, deal.close_date)
+    deal.categories = remember(deal.categories, move, MOVES_KEPT)
+    deal.category = category
+    return CATEGORY
+
+
+# --- price ----------------------------------------------------------------------------------------------------
+
+
+def _line(deal: Deal, change: Change) -> None:
+    values, line_id = change.values, change.line_item_id
+    lines = dict(deal.lines)
+    before = sum(line.quantity for line in lines.values())
+    if values.get("removed"):
+        lines.pop(line_id, None)
+    else:
+        line = lines.pop(line_id, Line(0, None, None))
+        lines[line_id] = Line(
+            values.get("quantity", line.quantity) or 0,
+            values.get("unit_price", line.unit_price),
+            values.get("list_price", line.list_price),
+        )
+        if len(lines) > LINES_KEPT:
+            lines.pop(next(iter(lines)))
+    had_lines = bool(deal.lines)
+    deal.lines = lines
+    if had_lines and sum(line.quantity for line in lines.values()) > before:
+        give(deal, change.at, change.commit)
+
+
+def _prepaid(deal: Deal, change: Change) -> int:
+    old, new = deal.prepaid_months or 0, change.values["prepaid_months"] or 0
+    deal.prepaid_months = new
+    if new > old:
+        give(deal, change.at, change.commit)
+        return PRICE | AMOUNT
+    return 0
+
+
+def _priced(deal: Deal, change: Change, why: int, was_open: bool, was_annual: int | None, was_list: int | None) -> int:
+    values, mask = change.values, 0
+    if "term_months" in values:
+        old_term = deal.term_months
+        deal.term_months = values["term_months"]
+        if old_term and deal.term_months and deal.term_months > old_term:
+            give(deal, change.at, change.commit)
+            mask |= PRICE | AMOUNT
+    if change.kind != items.LINE_ITEM:
+        if "amount" in values:
+            deal.amount = values["amount"]
+        if "discount_percent" in values:
+            deal.discount_field = values["discount_percent"]
+        if "list_amount" in values:
+            deal.list_field = values["list_amount"]
+    if why == COUNTS and change.corrected and not {"close_date", "stage", "forecast_category"} >= set(change.corrected):
+        why = CORRECTION
+    elif why == COUNTS and not was_open and deal.won_commit != change.commit:
+        why = NOT_OPEN
+    mask |= _amount(deal, change, why, was_annual, was_list)
+    return mask | reprice(deal, change, why, was_annual, was_list)
+
+
+def _amount(deal: Deal, change: Change, why: int, old: int | None, was_list: int | None) -> int:
+    now_list = lines_list_amount(deal.lines) if deal.lines else deal.list_field
+    scope = _scope(was_list, now_list)
+    last = deal.amounts[-1] if deal.amounts else None
+    same_commit = last is not None and last.commit == change.commit
+    if same_commit and last is not None and scope > last.scope:
+        deal.amounts = (*deal.amounts[:-1], replace(last, scope=scope))
+        last = deal.amounts[-1]
+    new = annual(deal.amount, deal.term_months)
+    if new == old:
+        return AMOUNT if "amount" in change.values or "currency" in change.values else 0
+    if same_commit and last is not None:
+        old, scope = last.old, max(scope, last.scope)
+        deal.amounts = deal.amounts[:-1]
+    if deal.status != OPEN and why == COUNTS:
+        why = CLOSE_WRITE
+    elif old is None:
+        why = FIRST
+    if "currency" in change.values and deal.amounts == () and old is not None:
+        why = RESTART
+    if old != new:
+        traded = deal.rose_commit == change.commit != 0
+        move = AmountMove(change.at, change.commit, old, new, why, deal.close_date, scope, traded)
+        deal.amounts = remember(deal.amounts, move, MOVES_KEPT)
+    return AMOUNT
+
+
+def _scope(before: int | None, after: int | None) -> int:
+    if not before or not after:
+        return 0
+    return 2 if abs(after - before) * 10_000 > SCOPE_CHANGE_BP * before else 1
+
+
+# --- answers --------------------------------------------------------------------------------------------------
+
+
+def _answer(deal: Deal, answer: str | None) -> int:
+    if answer == "buyer_date" and deal.close_date is not None:
+        return _buyers_date(deal, deal.close_date)
+    if answer in ("traded", "approved"):
+        deal.prices = tuple(replace(move, **{answer: True}) if move.points > 0 else move for move in deal.prices)
+        deal.amounts = tuple(replace(move, **{answer: True}) if move.cut_bp > 0 else move for move in deal.amounts)
+        return PRICE | AMOUNT
+    return 0

@@ -1,0 +1,220 @@
+"""A folded base and a tail of raw changes: what is learned late still changes the past, for a while.
+
+Items in order fold incrementally. A late change, a correction or a reclassified bulk edit changes what earlier
+changes mean, so the tail is folded again on top of the base. Beyond the tail the past is settled.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from wellwon.core.fold import fold, fold_late
+from wellwon.core.items import ACTIVITY, ANSWER, GAP, LINE_ITEM, RECLASSIFIED_BULK, SNAPSHOT, USER, Change, Reclassified
+from wellwon.core.model import Ruleset
+from wellwon.core.rule import EVERYTHING
+from wellwon.core.state import Deal, State
+from wellwon.core.units import HOUR, SECOND
+
+IDS_KEPT: Final = 64
+IDS_KEPT_MS: Final = 72 * HOUR
+"""Connectors repeat what they sent within their retention, 72 h for Salesforce (CDC guide)."""
+
+_ID_SIZE: Final = 8
+_SEEN_SIZE: Final = 12
+
+# What a correction can take back, and where the deal keeps it.
+_CORRECTABLE: Final = {
+    "close_date": "close_date",
+    "amount": "amount",
+    "stage": "stage",
+    "forecast_category": "category",
+    "discount_percent": "discount_field",
+    "list_amount": "list_field",
+}
+_CORRECTABLE_LINE: Final = ("quantity", "unit_price", "list_price")
+
+replace = msgspec.structs.replace
+_copy = copy.copy
+
+
+@dataclass(slots=True)
+class Absorbed:
+    """What a change did to a deal's past and present."""
+
+    base: Deal
+    tail: tuple[Change, ...]
+    now: Deal
+    mask: int
+    refolded: bool = False
+    late: bool = False
+
+
+def new_state() -> State:
+    """A deal of which nothing is known."""
+    return State(base=Deal(), tail=(), now=Deal())
+
+
+def refold(base: Deal, tail: tuple[Change, ...], ruleset: Ruleset) -> Deal:
+    """The base with the tail on top."""
+    deal = _copy(base)
+    for change in tail:
+        fold(deal, change, ruleset)
+    return deal
+
+
+def absorb(state: State, change: Change, ruleset: Ruleset) -> Absorbed:
+    """Take in a change that was not seen before."""
+    base, tail, now = state.base, state.tail, state.now
+    latest = now.last_at
+    if change.at < latest:
+        return _absorb_late(base, tail, now, change, ruleset)
+
+    base, tail = _settle(base, tail, now, change.at - ruleset.tail_ms, ruleset)
+    if tail and change.writer_kind == USER:
+        corrected = _corrects(base, tail, change, ruleset)
+        if corrected is not None:
+            return Absorbed(base, corrected, refold(base, corrected, ruleset), EVERYTHING, refolded=True)
+    deal = _copy(now)
+    mask = fold(deal, change, ruleset)
+    return Absorbed(base, (*tail, change), deal, mask)
+
+
+def _settle(
+    base: Deal, tail: tuple[Change, ...], now: Deal, horizon: int, ruleset: Ruleset
+) -> tuple[Deal, tuple[Change, ...]]:
+    """Fold what lies before the horizon into the base."""
+    if not tail or tail[0].at >= horizon:
+        return base, tail
+    if tail[-1].at < horizon:
+        return now, ()
+    base = _copy(base)
+    settled = 0
+    while tail[settled].at < horizon:
+        fold(base, tail[settled], ruleset)
+        settled += 1
+    return base, tail[settled:]
+
+
+def _absorb_late(base: Deal, tail: tuple[Change, ...], now: Deal, change: Change, ruleset: Ruleset) -> Absorbed:
+    if change.at < now.last_at - ruleset.lateness_ms:
+        base, now = _copy(base), _copy(now)
+        fold_late(base, change)
+        fold_late(now, change)
+        return Absorbed(base, tail, now, 0, late=True)
+    place = len(tail)
+    while place and tail[place - 1].at > change.at:
+        place -= 1
+    tail = _pair_corrections(base, (*tail[:place], change, *tail[place:]), ruleset)
+    return Absorbed(base, tail, refold(base, tail, ruleset), EVERYTHING, refolded=True)
+
+
+def reclassify(state: State, item: Reclassified, ruleset: Ruleset) -> Absorbed | None:
+    """Mark changes as part of a bulk edit; None if none of them is in the tail any more."""
+    ids = set(item.source_ids)
+    if not any(change.source_id in ids and change.bulk <= ruleset.bulk_records for change in state.tail):
+        return None
+    tail = tuple(
+        replace(change, bulk=RECLASSIFIED_BULK) if change.source_id in ids else change for change in state.tail
+    )
+    return Absorbed(state.base, tail, refold(state.base, tail, ruleset), EVERYTHING, refolded=True)
+
+
+# --- corrections ----------------------------------------------------------------------------------------------
+
+
+def _written(change: Change, ruleset: Ruleset) -> dict[str, Any]:
+    """The fields of a change that a correction may take back, with the value it wrote."""
+    values = change.values
+    if change.kind == LINE_ITEM:
+        return {f"{change.line_item_id}.{name}": values[name] for name in _CORRECTABLE_LINE if name in values}
+    if change.kind in (SNAPSHOT, ANSWER, ACTIVITY, GAP):
+        return {}
+    written = {name: values[name] for name in _CORRECTABLE if name in values}
+    if "forecast_category" in written:
+        written["forecast_category"] = ruleset.categories.get((written["forecast_category"] or "").lower(), "")
+    return written
+
+
+def _in_base(base: Deal, name: str) -> Any:
+    attribute = _CORRECTABLE.get(name)
+    if attribute is not None:
+        return getattr(base, attribute)
+    line_id, _, part = name.rpartition(".")
+    line = base.lines.get(line_id)
+    return None if line is None else getattr(line, part)
+
+
+def _corrects(base: Deal, tail: tuple[Change, ...], change: Change, ruleset: Ruleset) -> tuple[Change, ...] | None:
+    """The tail with the change, both halves marked, if it takes back what its writer wrote just before."""
+    limit = change.at - ruleset.correction_ms
+    if tail[-1].at < limit:
+        return None
+    written = _written(change, ruleset)
+    if not any(earlier.at >= limit and earlier.writer == change.writer for earlier in tail) or not written:
+        return None
+    paired = _pair_corrections(base, (*tail, change), ruleset)
+    return paired if paired[-1].undoes else None
+
+
+def _pair_corrections(base: Deal, tail: tuple[Change, ...], ruleset: Ruleset) -> tuple[Change, ...]:
+    """Find every pair of changes of which the second sets a field back to its exact old value.
+
+    Same writer, the field's next change, within the correction time; from the earliest on, each change in one pair.
+    """
+    marks: list[tuple[set[str], set[str]]] = [(set(), set()) for _ in tail]
+    last: dict[str, int] = {}  # field -> the change that wrote it last, and may still be taken back
+    before: dict[str, Any] = {}  # field -> the value that stood before that change
+    value: dict[str, Any] = {}
+    for i, change in enumerate(tail):
+        for name, new in _written(change, ruleset).items():
+            old = value[name] if name in value else _in_base(base, name)
+            value[name] = new
+            j = last.get(name)
+            if j is None:
+                if name in change.undoes:  # its first half has left the tail: settled
+                    marks[i][0].add(name)
+                    marks[i][1].add(name)
+                    continue
+            elif (
+                j >= 0
+                and new == before[name]
+                and change.writer
+                and change.writer == tail[j].writer
+                and change.at - tail[j].at <= ruleset.correction_ms
+            ):
+                marks[j][0].add(name)
+                marks[i][0].add(name)
+                marks[i][1].add(name)
+                last[name] = -1
+                continue
+            last[name], before[name] = i, old
+    return tuple(
+        change
+        if set(change.corrected) == corrected and set(change.undoes) == undoes
+        else replace(change, corrected=tuple(sorted(corrected)), undoes=tuple(sorted(undoes)))
+        for change, (corrected, undoes) in zip(tail, marks, strict=True)
+    )
+
+
+# --- repeats --------------------------------------------------------------------------------------------------
+
+
+def seen_before(seen: bytes, source_id: bytes) -> bool:
+    """Whether a change with this id was applied already."""
+    found = seen.find(source_id)
+    while found > 0 and found % _SEEN_SIZE:
+        found = seen.find(source_id, found + 1)
+    return found >= 0
+
+
+def remember_id(seen: bytes, source_id: bytes, at: int) -> bytes:
+    """The ids with one more: the last 64 within 72 h."""
+    start = max(0, len(seen) - (IDS_KEPT - 1) * _SEEN_SIZE)
+    oldest = (at - IDS_KEPT_MS) // SECOND
+    while start < len(seen) and int.from_bytes(seen[start + _ID_SIZE : start + _SEEN_SIZE], "big") < oldest:
+        start += _SEEN_SIZE
+    return seen[start:] + source_id + max(0, at // SECOND).to_bytes(4, "big")

@@ -1,0 +1,85 @@
+"""What a partition's log holds, decoded: everything that may happen to a deal, and time itself."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+USER: Final = "user"
+WRITER_KINDS: Final = ("user", "admin", "integration", "system", "partner", "self")
+"""Only ``user`` is a person; what the others write is recorded and never counts as behaviour."""
+
+CREATED: Final = "created"
+CHANGED: Final = "changed"
+DELETED: Final = "deleted"
+RESTORED: Final = "restored"
+SNAPSHOT: Final = "snapshot"
+LINE_ITEM: Final = "line_item"
+GAP: Final = "gap"
+RECLASSIFIED: Final = "reclassified"
+ANSWER: Final = "answer"
+ACTIVITY: Final = "activity"
+CLOCK: Final = "clock"
+POLICY: Final = "policy"
+
+CHANGE_KINDS: Final = (CREATED, CHANGED, DELETED, RESTORED, SNAPSHOT, LINE_ITEM, GAP, ANSWER, ACTIVITY)
+
+ANSWERS: Final = ("buyer_date", "traded", "approved", "legal", "not_right")
+"""What people may say to an alert; ``buyer_date`` and ``traded`` change what the deal's moves mean."""
+
+
+RECLASSIFIED_BULK: Final = 1_000_000
+"""``bulk`` of a change that turned out to be part of a bulk edit of unknown size."""
+
+
+class Change(msgspec.Struct, array_like=True, gc=False):
+    """One save of one deal or of one of its line items, an answer to an alert, or a touch.
+
+    ``values`` holds only what was written, parsed to the units of the core; ``None`` means set to empty.
+    A deal keeps its latest changes in this form (see ``hindsight``), so the fields are positional: append only.
+    """
+
+    at: int
+    """When the source committed it, epoch milliseconds."""
+    kind: str
+    source_id: bytes
+    """The first 8 bytes of the BLAKE2 hash of the source's id: a repeat has the same."""
+    commit: int
+    """Short hash of the source's transaction: changes of one save share it."""
+    writer: str
+    """Id of who wrote, empty if unknown."""
+    writer_kind: str
+    bulk: int
+    """How many deals the save touched; above the policy's ``bulk_records`` it is a bulk edit, never behaviour."""
+    values: dict[str, Any]
+    line_item_id: str = ""
+    corrected: tuple[str, ...] = ()
+    """Fields whose move by this change does not count because it is one half of a correction."""
+    undoes: tuple[str, ...] = ()
+    """The corrected fields of which this change is the second half."""
+
+
+class Reclassified(msgspec.Struct, gc=False):
+    """Earlier changes of a deal turned out to be part of a bulk edit."""
+
+    at: int
+    source_ids: tuple[bytes, ...]
+
+
+class Clock(msgspec.Struct, gc=False):
+    """Time passed."""
+
+    at: int
+
+
+class PolicyRecord(msgspec.Struct, gc=False):
+    """From here on this policy holds in this partition."""
+
+    at: int
+    policy: str
+    """The policy file's text."""
+
+
+DealItem = Change | Reclassified
+Item = DealItem | Clock | PolicyRecord

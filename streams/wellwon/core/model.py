@@ -1,0 +1,175 @@
+"""What the organisation means by its words: pipelines, categories, segments, norms, rules.
+
+A policy compiles into a `Ruleset`; the core reads nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from wellwon.core.calendar import FiscalCalendar
+
+if TYPE_CHECKING:
+    from wellwon.core.rule import RuleSpec
+
+OPEN: Final = 0
+WON: Final = 1
+LOST: Final = 2
+DELETED: Final = 3
+
+PIPELINE: Final = "pipeline"
+BEST_CASE: Final = "best_case"
+COMMIT: Final = "commit"
+OMITTED: Final = "omitted"
+CLOSED: Final = "closed"
+CATEGORIES: Final = (PIPELINE, BEST_CASE, COMMIT, OMITTED, CLOSED)
+"""Forecast categories as the core knows them; the policy maps the CRM's labels to these."""
+
+DEAL_TYPES: Final = ("new", "expansion", "renewal", "coterm", "channel")
+
+OFF: Final = "off"
+SHADOW: Final = "shadow"
+ALERT: Final = "alert"
+MODES: Final = (OFF, SHADOW, ALERT)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of a pipeline: its place among the open stages, or how it is closed (position -1)."""
+
+    name: str
+    status: int
+    position: int
+    late: bool = False
+    buyer_process: bool = False
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A sales process: open stages in order, won and lost stages, the late stage, the buyer's stages, the deal type."""
+
+    name: str
+    open_stages: tuple[str, ...]
+    won_stages: tuple[str, ...]
+    lost_stages: tuple[str, ...]
+    late_stage: str | None = None
+    """First stage that counts as late; None: the first that maps to Commit, else the last third of the open stages."""
+    buyer_process: frozenset[str] = frozenset()
+    deal_type: str = "new"
+    categories: dict[str, str] = field(default_factory=dict)
+    """Stage to forecast category, for a CRM that has no category of its own."""
+
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        """Every stage by name."""
+        count = len(self.open_stages)
+        committed = [i for i, name in enumerate(self.open_stages) if self.categories.get(name) == COMMIT]
+        if self.late_stage:
+            late_from = self.open_stages.index(self.late_stage)
+        else:
+            late_from = committed[0] if committed else count - max(1, count // 3)
+        found = {
+            name: Stage(name, OPEN, i, late=i >= late_from, buyer_process=name in self.buyer_process)
+            for i, name in enumerate(self.open_stages)
+        }
+        found.update({name: Stage(name, WON, -1) for name in self.won_stages})
+        found.update({name: Stage(name, LOST, -1) for name in self.lost_stages})
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Norms:
+    """A segment's figures from its own history; a figure counts from ``min_wins`` wins on."""
+
+    wins: int = 0
+    discount_p75: int | None = None
+    """75th percentile of the discount on wins outside the window, hundredths of a point."""
+    stage_days_median: dict[str, int] = field(default_factory=dict)
+    days_to_won_p10: dict[str, int] = field(default_factory=dict)
+
+    MIN_WINS = 20  # below this a percentile is an anecdote (patterns.md, "norm")
+
+    @property
+    def discount(self) -> int | None:
+        """The discount norm, or None for ``insufficient_history``."""
+        return self.discount_p75 if self.wins >= self.MIN_WINS else None
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRule:
+    """A rule as it runs for one segment and deal type: its parameters and its mode."""
+
+    spec: RuleSpec
+    params: Any
+    mode: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The deals that share thresholds. ``matches`` compares current fields; the first segment that matches is taken."""
+
+    name: str
+    rules: dict[str, tuple[ActiveRule, ...]]
+    """Rules that are not off, in registry order, by deal type."""
+    window_days: int
+    norms: Norms = Norms()
+    amount_min: int | None = None
+    amount_max: int | None = None
+    currency: str | None = None
+    pipelines: frozenset[str] = frozenset()
+    deal_types: frozenset[str] = frozenset()
+    fields: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Mapped text fields (``region``, ``tier`` ...) and the values that belong to the segment."""
+    _reading: dict[tuple[str, int], tuple[ActiveRule, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def rules_reading(self, deal_type: str, mask: int) -> tuple[ActiveRule, ...]:
+        """The rules that run on this type of deal and read any of these parts."""
+        found = self._reading.get((deal_type, mask))
+        if found is None:
+            rules = self.rules.get(deal_type, ())
+            found = self._reading[deal_type, mask] = tuple(active for active in rules if active.spec.reads & mask)
+        return found
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """Everything of the policy that the core needs, compiled."""
+
+    calendar: FiscalCalendar
+    pipelines: dict[str, Pipeline]
+    default_pipeline: str
+    categories: dict[str, str]
+    """The CRM's forecast category labels, lower case, to `CATEGORIES`."""
+    segments: tuple[Segment, ...]
+    """In order; the last one matches every deal."""
+    fingerprint: str
+    deal_types: dict[str, str] = field(default_factory=lambda: {known: known for known in DEAL_TYPES})
+    """The CRM's words for deal types, lower case, to `DEAL_TYPES`."""
+    commit_lock_days: int = 30
+    correction_ms: int = 30 * 60_000
+    lateness_ms: int = 10 * 60_000
+    bulk_window_ms: int = 60_000
+    bulk_records: int = 20
+    closed_days: int = 100
+    """Days after which a closed deal leaves the state; never below 91, so that won-reversed can see its 90 days."""
+
+    @cached_property
+    def tail_ms(self) -> int:
+        """How long a deal keeps its raw changes.
+
+        A change may be ``lateness_ms`` late, and what it meets may have a partner up to a correction or a bulk window
+        before it: with both inside the tail, late and early arrival come to the same.
+        """
+        return self.lateness_ms + max(self.correction_ms, self.bulk_window_ms)
+
+    @cached_property
+    def segment_by_name(self) -> dict[str, Segment]:
+        """Segments by name."""
+        return {segment.name: segment for segment in self.segments}
+
+    def stage(self, pipeline: str, stage: str) -> Stage | None:
+        """The stage's meaning, or None if the policy does not know it."""
+        found = self.pipelines.get(pipeline) or self.pipelines[self.default_pipeline]
+        return found.stages.get(stage)

@@ -1,0 +1,536 @@
+"""One partition's log, applied in order. The live worker, replay and the oracle of the tests are this same code.
+
+The log holds changes, clock records and policy records. Everything that leaves here is a function of the log and the
+policy it started with: replaying it gives the same alerts.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from wellwon.core import items, lifecycle, records, wire
+from wellwon.core.engine import DUPLICATE, LATE, Step, deal_type_of, leaves_at, policy_mark, step
+from wellwon.core.engine import restore as restore_state
+from wellwon.core.items import Clock, DealItem, PolicyRecord
+from wellwon.core.model import DELETED, OPEN, WON, Ruleset
+from wellwon.core.rule import Finding
+from wellwon.core.state import (
+    PREFIX,
+    VERSION,
+    AlertState,
+    State,
+    WinState,
+    count_open,
+    decode_state,
+    encode_state,
+    read_prefix,
+)
+from wellwon.core.units import DAY, MINUTE, format_instant
+from wellwon.core.win import SETTLES_MS, is_won, read_win
+
+CONTROL_KEY: Final = b"\0control"
+"""Where a partition keeps its clocks and its policy, beside the deals."""
+
+FUTURE_MS: Final = DAY
+"""A change this far ahead of the partition's clock has a wrong date; it would push its deal's time ahead."""
+
+
+class Record(Protocol):
+    """What a log record must offer; aiokafka's ConsumerRecord does."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def offset(self) -> int: ...
+
+
+Store = MutableMapping[bytes, bytes]
+Compile = Callable[[str], Ruleset]
+"""Policy text to ruleset; raises for a policy that is wrong."""
+
+
+@dataclass(slots=True)
+class DeadLetter:
+    """A record that could not be applied, or a rule that failed on it, with the reason."""
+
+    key: bytes | None
+    value: bytes | None
+    offset: int
+    reason: str
+    detail: str
+    rule: str | None = None
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened, for metrics."""
+
+    changes: dict[tuple[str, str], int] = field(default_factory=dict)
+    transitions: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """By rule, severity and transition."""
+    open_findings: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By rule and severity: how many more (or fewer) are open."""
+    wins: dict[str, int] = field(default_factory=dict)
+    dead_letters: dict[str, int] = field(default_factory=dict)
+    skipped: int = 0
+    """Below the offset guard: applied before a restart."""
+    duplicates: int = 0
+    late: int = 0
+    clocks: int = 0
+
+
+@dataclass(slots=True)
+class Output:
+    """What applying a slice of the log gave."""
+
+    end_offset: int = -1
+    alerts: list[tuple[bytes, bytes]] = field(default_factory=list)
+    wins: list[tuple[bytes, bytes]] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    rereads: list[tuple[bytes, bytes]] = field(default_factory=list)
+    states: dict[bytes, bytes | None] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+
+
+class _Control(msgspec.Struct, array_like=True):
+    clocks: list[int]
+    policy: str
+    policy_at: int
+    policy_spreads: bool
+    """A new policy has not reached every deal yet."""
+
+
+class _Touched(msgspec.Struct, gc=False):
+    """A deal decoded in this slice."""
+
+    state: State | None
+    offset: int
+    changed: bool = False
+
+
+def _bump(counts: dict[Any, int], key: Any, by: int = 1) -> None:
+    counts[key] = counts.get(key, 0) + by
+
+
+class Partition:
+    """Applies the log of one partition to the deals in ``store``, which it writes as well."""
+
+    def __init__(
+        self, number: int, policy: str, store: Store, compile_policy: Compile, *, epoch: int = 0, generation: int = 0
+    ) -> None:
+        self.number = number
+        self.epoch = epoch
+        self.generation = generation
+        self.clock = 0
+        self._store = store
+        self._compile = compile_policy
+        self._clocks: list[int] = []
+        self._policy_queue: list[bytes] = []
+        self._buckets: dict[int, list[bytes]] = {}
+        self._bucket_heap: list[int] = []
+        self._touched: dict[bytes, _Touched] = {}
+        self._control_changed = False
+        self._policy_at = 0
+        self._use(policy)
+        self.restored()
+
+    # --- policy and restoring ---------------------------------------------------------------------------------
+
+    def _use(self, policy: str) -> None:
+        self.policy = policy
+        self.ruleset = self._compile(policy)
+        self._mark = policy_mark(self.ruleset)
+        self._families: dict[str, str] = {}
+        self._modes: dict[tuple[str, str], dict[str, str]] = {}
+        for segment in self.ruleset.segments:
+            for deal_type, rules in segment.rules.items():
+                self._modes[segment.name, deal_type] = {rule.spec.name: rule.mode for rule in rules}
+                self._families.update({rule.spec.name: rule.spec.family for rule in rules})
+
+    def restored(self) -> None:
+        """Take up what the store holds: call it after the store was filled."""
+        control = self._store.get(CONTROL_KEY)
+        self._clocks, self._policy_queue = [], []
+        if control is not None:
+            read_prefix(control)
+            saved = msgspec.msgpack.decode(control[PREFIX.size :], type=_Control)
+            self._clocks = saved.clocks
+            self.clock = max(saved.clocks, default=0)
+            self._policy_at = saved.policy_at
+            if saved.policy != self.policy:
+                self._use(saved.policy)
+            if saved.policy_spreads:
+                self._policy_queue = self._deals()
+        self._buckets = {}
+        self.open_findings: dict[tuple[str, str], int] = {}
+        bucket_of, wake_of = self._buckets, PREFIX.unpack_from
+        for key, value in self._store.items():
+            if key[:1] == b"\0":
+                continue
+            wake_at = wake_of(value)[4]
+            if wake_at >= 0:
+                bucket_of.setdefault(wake_at // MINUTE, []).append(key)
+            count_open(value, self.open_findings)
+        self._bucket_heap = sorted(self._buckets)
+
+    def _deals(self) -> list[bytes]:
+        return [key for key in self._store if key[:1] != b"\0"]
+
+    @property
+    def highest_guard(self) -> int:
+        """The highest source offset that any deal has applied; the log must reach beyond it."""
+        return max((PREFIX.unpack_from(value)[3] for value in self._store.values()), default=-1)
+
+    # --- applying ---------------------------------------------------------------------------------------------
+
+    def apply(self, slice_: Iterable[Record]) -> Output:
+        """Apply a slice of the log, in order."""
+        out = Output()
+        for record in slice_:
+            out.end_offset = record.offset
+            key, value, offset = record.key, record.value, record.offset
+            if value is None:
+                self._reject(out, key, value, offset, "null_value", "the record has no value")
+                continue
+            try:
+                decoded = wire.decode(value)
+            except wire.DecodeError as error:
+                self._reject(out, key, value, offset, error.reason, error.detail)
+                continue
+            item = decoded.item
+            if isinstance(item, Clock):
+                self._tick(out, item.at)
+            elif isinstance(item, PolicyRecord):
+                self._new_policy(out, item, key, value, offset)
+            else:
+                self._change(out, key, value, offset, decoded, item)
+        self._finish(out)
+        return out
+
+    def _change(
+        self, out: Output, key: bytes | None, value: bytes, offset: int, decoded: wire.Decoded, item: DealItem
+    ) -> None:
+        deal_key = decoded.opportunity_id.encode()
+        if key != deal_key:
+            reason, detail = (
+                ("empty_key", "the record has no key")
+                if not key
+                else ("key_mismatch", f"key {key!r} is not the opportunity_id {decoded.opportunity_id!r}")
+            )
+            self._reject(out, key, value, offset, reason, f"{detail}: changes are keyed by opportunity id")
+            return
+        if self.clock and item.at > self.clock + FUTURE_MS:
+            ahead = f"occurred_at {format_instant(item.at)} is ahead of the clock {format_instant(self.clock)}"
+            self._reject(out, key, value, offset, "in_the_future", ahead)
+            return
+        touched = self._touch(deal_key)
+        if offset <= touched.offset:
+            out.counts.skipped += 1
+            return
+        _bump(out.counts.changes, (decoded.source, decoded.kind))
+        try:
+            self._settle_deal(out, deal_key, touched)
+            done = step(touched.state, item, self.ruleset, self.clock)
+        except Exception as error:
+            # A value that the core cannot digest must not stop the others; the state is as before.
+            self._reject(out, key, value, offset, "not_applied", f"{type(error).__name__}: {error}")
+            return
+        touched.offset = offset
+        if done.outcome == DUPLICATE:
+            out.counts.duplicates += 1
+            return
+        if done.outcome == LATE:
+            out.counts.late += 1
+        if decoded.kind == items.GAP:
+            out.rereads.append((deal_key, _reread(decoded, item)))
+        self._conclude(out, deal_key, touched, done, "change", (key, value, offset))
+
+    def _reject(
+        self,
+        out: Output,
+        key: bytes | None,
+        value: bytes | None,
+        offset: int,
+        reason: str,
+        detail: str,
+        rule: str | None = None,
+    ) -> None:
+        out.dead_letters.append(DeadLetter(key, value, offset, reason, detail, rule))
+        _bump(out.counts.dead_letters, reason)
+
+    def _touch(self, key: bytes) -> _Touched:
+        touched = self._touched.get(key)
+        if touched is None:
+            stored = self._store.get(key)
+            if stored is None:
+                touched = _Touched(None, -1)
+            else:
+                prefix = read_prefix(stored)
+                state = restore_state(decode_state(stored), self.ruleset)
+                touched = _Touched(state, prefix.offset if prefix.epoch == self.epoch else -1)
+            self._touched[key] = touched
+        return touched
+
+    # --- time -------------------------------------------------------------------------------------------------
+
+    def _tick(self, out: Output, at: int) -> None:
+        out.counts.clocks += 1
+        if at > self.clock:
+            self._clocks.append(at)
+            self.clock = at
+            self._control_changed = True
+
+    def _new_policy(self, out: Output, item: PolicyRecord, key: bytes | None, value: bytes, offset: int) -> None:
+        try:
+            self._compile(item.policy)
+        except Exception as error:
+            self._reject(out, key, value, offset, "bad_policy", str(error))
+            return
+        while self._settle_some(out):
+            pass  # what fell due before belongs to the old policy
+        self._use(item.policy)
+        self._policy_at = max(item.at, self.clock)
+        self._flush(out)
+        self._policy_queue = self._deals()
+        self._control_changed = True
+
+    def settle(self, deals: int = 50) -> Output | None:
+        """Settle a chunk of the deals that are due by the clocks read; None when none is.
+
+        The caller decides how many chunks it has time for.
+        """
+        out = Output()
+        if not self._settle_some(out, deals):
+            if self._control_changed:
+                self._finish(out)
+                return out
+            return None
+        self._finish(out)
+        return out
+
+    def _settle_some(self, out: Output, deals: int = 1_000) -> bool:
+        left = deals
+        while left and self._policy_queue:
+            key = self._policy_queue.pop()
+            left -= 1
+            if key in self._store or key in self._touched:
+                self._settle_deal(out, key, self._touch(key))
+            if not self._policy_queue:
+                self._control_changed = True
+        while left and self._clocks:
+            due = self._next_due(self._clocks[0])
+            if due is None:
+                if len(self._clocks) == 1:
+                    break
+                self._clocks.pop(0)
+                self._control_changed = True
+                continue
+            left -= 1
+            self._settle_deal(out, due, self._touch(due))
+        return left < deals
+
+    def _next_due(self, clock: int) -> bytes | None:
+        """A deal whose wake has come by this clock; takes it out of the index."""
+        while self._bucket_heap and self._bucket_heap[0] * MINUTE <= clock:
+            minute = self._bucket_heap[0]
+            keys = self._buckets[minute]
+            later: list[bytes] = []
+            while keys:
+                key = keys.pop()
+                wake_at = self._wake_of(key)
+                if wake_at // MINUTE != minute:
+                    continue  # woken or moved since it was noted
+                if wake_at <= clock:
+                    keys.extend(later)
+                    return key
+                later.append(key)
+            if later:
+                self._buckets[minute] = later
+                return None
+            del self._buckets[minute]
+            heapq.heappop(self._bucket_heap)
+        return None
+
+    def _wake_of(self, key: bytes) -> int:
+        touched = self._touched.get(key)
+        if touched is not None:
+            return touched.state.wake_at if touched.state is not None else -1
+        stored = self._store.get(key)
+        return -1 if stored is None else int(PREFIX.unpack_from(stored)[4])
+
+    def _settle_deal(self, out: Output, key: bytes, touched: _Touched) -> None:
+        """Before anything else happens to a deal, what fell due before happens, at the clock by which it fell due."""
+        state = touched.state
+        if state is None:
+            return
+        if state.policy != self._mark and self._policy_at:
+            done = step(state, Clock(self._policy_at), self.ruleset)
+            self._conclude(out, key, touched, done, "policy", None)
+        for clock in tuple(self._clocks):
+            state = touched.state
+            if state is None or not 0 <= state.wake_at <= clock:
+                continue
+            if state.now.status != OPEN and clock >= leaves_at(state.now, self.ruleset):
+                self._leave(out, key, touched, clock)
+                return
+            done = step(state, Clock(clock), self.ruleset)
+            self._conclude(out, key, touched, done, "clock", None)
+
+    def _leave(self, out: Output, key: bytes, touched: _Touched, at: int) -> None:
+        assert touched.state is not None
+        findings: dict[str, Finding | None] = dict.fromkeys(a.rule for a in touched.state.alerts if not a.closed_at)
+        done = Step(msgspec.structs.replace(touched.state, at=at), findings)
+        self._conclude(out, key, touched, done, "clock", None)
+        touched.state = None
+
+    # --- outcomes ---------------------------------------------------------------------------------------------
+
+    def _conclude(
+        self,
+        out: Output,
+        key: bytes,
+        touched: _Touched,
+        done: Step,
+        reason: str,
+        origin: tuple[bytes | None, bytes, int] | None,
+    ) -> None:
+        """Make transitions of the findings, a win record of a win, and remember the state."""
+        state, findings = done.state, done.findings
+        for failure in done.failures:
+            at_key, value, offset = origin if origin is not None else (key, None, -1)
+            self._reject(out, at_key, value, offset, "rule_failed", failure.error, failure.rule)
+        if findings:
+            ended = _resolved_reason(state, done.refolded, reason)
+            alerts, transitions = self._reconcile(key, state, findings, reason, ended)
+            if lifecycle.shares_a_save(state.alerts, transitions):
+                # A headline covers what its save brought about before, and tells it: ask the other rules, too.
+                again = step(state, Clock(state.at), self.ruleset)
+                state = again.state
+                alerts, transitions = self._reconcile(key, state, {**findings, **again.findings}, reason, ended)
+            if transitions:
+                self._publish(out, key, state, transitions)
+                state.alerts = alerts
+        if state.win is not None or state.now.status == WON:
+            self._win(out, key, state)
+        touched.state = state
+        touched.changed = True
+
+    def _reconcile(
+        self, key: bytes, state: State, findings: dict[str, Finding | None], reason: str, ended: str
+    ) -> tuple[tuple[AlertState, ...], list[lifecycle.Transition]]:
+        if not state.alerts and not any(findings.values()):
+            return state.alerts, []
+        return lifecycle.reconcile(
+            state.alerts,
+            findings,
+            self._modes.get((state.segment, deal_type_of(state.now, self.ruleset)), {}),
+            deal=key.decode(),
+            period=self.ruleset.calendar.period_of(state.at),
+            at=state.at,
+            reason=reason,
+            resolved_reason=ended,
+        )
+
+    def _publish(self, out: Output, key: bytes, state: State, transitions: list[lifecycle.Transition]) -> None:
+        deal_id, counts = key.decode(), out.counts
+        severities = {a.rule: a.severity for a in state.alerts if not a.closed_at}
+        for transition in transitions:
+            alert = transition.alert
+            family = self._families.get(alert.rule, "")
+            out.alerts.append(
+                (key, records.alert_record(deal_id, state.now, transition, family, state.segment, state.at))
+            )
+            _bump(counts.transitions, (alert.rule, alert.severity, transition.kind))
+            if transition.kind != lifecycle.OPENED:
+                _bump(counts.open_findings, (alert.rule, severities[alert.rule]), -1)
+            if transition.kind != lifecycle.RESOLVED:
+                _bump(counts.open_findings, (alert.rule, alert.severity))
+
+    def _win(self, out: Output, key: bytes, state: State) -> None:
+        """Publish how a deal was won, again while what belongs to the win still arrives, and withdraw a win undone."""
+        deal, told = state.now, state.win
+        if is_won(deal):
+            if told is not None and not told.withdrawn and state.at > deal.won_at + SETTLES_MS:
+                return
+        elif told is None or told.withdrawn:
+            return
+        win = read_win(deal, state.alerts, self.ruleset)
+        body = records.win_body(key.decode(), deal, win, self.ruleset, state.segment)
+        withdrawn = not is_won(deal)
+        digest = records.digest(body)
+        if told is not None and told.digest == digest and told.withdrawn == withdrawn:
+            return
+        revision = 1 if told is None else told.revision + 1
+        state.win = WinState(revision, digest, win.reading, withdrawn)
+        out.wins.append((key, records.win_record(body, revision, state.at, withdrawn)))
+        _bump(out.counts.wins, "withdrawn" if withdrawn else win.reading)
+
+    # --- the store --------------------------------------------------------------------------------------------
+
+    def _finish(self, out: Output) -> None:
+        self._flush(out)
+        if self._control_changed:
+            # Last: where this is durable, so is every state that it presupposes.
+            control = _Control(self._clocks, self.policy, self._policy_at, bool(self._policy_queue))
+            value = PREFIX.pack(VERSION, self.epoch, self.generation, -1, -1) + msgspec.msgpack.encode(control)
+            self._store[CONTROL_KEY] = out.states[CONTROL_KEY] = value
+            self._control_changed = False
+
+    def _flush(self, out: Output) -> None:
+        """Encode the deals that changed, once each however often a slice touched them."""
+        store, states, epoch, generation = self._store, out.states, self.epoch, self.generation
+        for key, touched in self._touched.items():
+            if not touched.changed:
+                continue
+            state = touched.state
+            if state is None:
+                store.pop(key, None)
+                states[key] = None
+                continue
+            value = encode_state(state, epoch=epoch, generation=generation, offset=touched.offset)
+            if state.wake_at >= 0:
+                stored = store.get(key)
+                if stored is None or PREFIX.unpack_from(stored)[4] != state.wake_at:
+                    self._note_wake(key, state.wake_at)
+            store[key] = states[key] = value
+        self._touched.clear()
+
+    def _note_wake(self, key: bytes, wake_at: int) -> None:
+        minute = wake_at // MINUTE
+        keys = self._buckets.get(minute)
+        if keys is None:
+            self._buckets[minute] = [key]
+            heapq.heappush(self._bucket_heap, minute)
+        else:
+            keys.append(key)
+
+
+def _resolved_reason(state: State, refolded: bool, reason: str) -> str:
+    if reason == "policy":
+        return "policy"
+    if state.now.status == DELETED:
+        return records.DELETED
+    if refolded:
+        return records.RETRACTED
+    if state.now.status != OPEN:
+        return records.CLOSED
+    return records.EXPIRED if reason == "clock" else records.CLEARED
+
+
+def _reread(decoded: wire.Decoded, item: DealItem) -> bytes:
+    return records.encode_json(
+        {
+            "schema": "reread.v1",
+            "opportunity_id": decoded.opportunity_id,
+            "source": decoded.source,
+            "reason": "gap",
+            "at": format_instant(item.at),
+        }
+    )

@@ -1,0 +1,149 @@
+"""The discount, its baseline, and what was given in return."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from wellwon.core.items import Change
+from wellwon.core.rule import PRICE
+from wellwon.core.state import (
+    BY_AMOUNT,
+    BY_FIELD,
+    BY_LINES,
+    FIRST,
+    MOVES_KEPT,
+    Deal,
+    PriceMove,
+    remember,
+)
+from wellwon.core.units import DAY
+
+BASELINE_MS: Final = DAY
+"""The baseline is the discount that stood 24 h after the deal was first priced."""
+TRADE_MS: Final = DAY
+"""What is given in return within 24 h of a concession makes it a trade."""
+RESCOPED_BP: Final = 2_000
+"""A list amount that changes by more than 20 % is another deal: the baseline restarts."""
+
+replace = msgspec.structs.replace
+
+
+def discount_of(deal: Deal) -> tuple[int, int | None]:
+    """How the discount is known (0: it is not) and the discount in hundredths of a point.
+
+    From line items ``1 - sum(price x quantity) / sum(list price x quantity)``, else the mapped field, else
+    ``1 - amount / list amount``.
+    """
+    if deal.lines:
+        listed = net = 0
+        for line in deal.lines.values():
+            if line.list_price and line.unit_price is not None:
+                listed += line.list_price * line.quantity
+                net += line.unit_price * line.quantity
+        if listed > 0:
+            return BY_LINES, _off(net, listed)
+    if deal.discount_field is not None:
+        return BY_FIELD, deal.discount_field
+    if deal.amount is not None and deal.list_field:
+        return BY_AMOUNT, _off(deal.amount, deal.list_field)
+    return 0, None
+
+
+def _off(net: int, listed: int) -> int:
+    # Rounded, not floored: 1 - 88/100 must be 12.00 points whatever the amounts are.
+    return (2 * (listed - net) * 10_000 + listed) // (2 * listed)
+
+
+def baseline(deal: Deal, at: int) -> int | None:
+    """The baseline at an instant not before the deal's last change, None while it is not settled."""
+    if deal.baseline is not None:
+        return deal.baseline
+    if deal.priced_at and at >= deal.priced_at + BASELINE_MS:
+        return deal.discount
+    return None
+
+
+def reprice(deal: Deal, change: Change, why: int, was_annual: int | None, was_list: int | None) -> int:
+    """Compute the discount anew after a change of prices; remember its move."""
+    at, old = change.at, deal.discount
+    method, new = discount_of(deal)
+    if deal.baseline is None:
+        deal.baseline = baseline(deal, at)
+
+    if method != deal.method:
+        # Figures known in different ways do not compare.
+        deal.method, deal.discount, deal.prices = method, new, ()
+        _restart(deal, at if method else 0)
+        return PRICE
+    if not method:
+        return 0
+
+    listed = deal.list_amount
+    if listed and deal.baseline_list and abs(listed - deal.baseline_list) * 10_000 > RESCOPED_BP * deal.baseline_list:
+        _restart(deal, at)
+    elif listed and not deal.baseline_list:
+        deal.baseline_list = listed
+
+    mask = PRICE if listed != was_list else 0
+    if new != old:
+        deal.discount = new
+        _remember_price(deal, change, why, old, new, was_annual)
+        mask = PRICE
+    _traded_by_amount(deal, change, was_annual)
+    return mask
+
+
+def _restart(deal: Deal, at: int) -> None:
+    deal.priced_at, deal.baseline, deal.baseline_list = at, None, deal.list_amount
+
+
+def _remember_price(
+    deal: Deal, change: Change, why: int, old: int | None, new: int | None, was_annual: int | None
+) -> None:
+    settled = deal.baseline
+    last = deal.prices[-1] if deal.prices else None
+    if last is not None and last.commit == change.commit:
+        # Several line items of one save are one move.
+        old, was_annual, settled = last.old, last.amount, last.baseline if deal.baseline is not None else None
+        deal.prices = deal.prices[:-1]
+    if old is None:
+        why = FIRST
+    if old != new:
+        traded = deal.rose_commit == change.commit != 0
+        move = PriceMove(change.at, change.commit, old, new, why, deal.close_date, settled, was_annual, traded)
+        deal.prices = remember(deal.prices, move, MOVES_KEPT)
+
+
+def _traded_by_amount(deal: Deal, change: Change, was_annual: int | None) -> None:
+    """A concession after which the net annual amount did not fall was traded.
+
+    An amount that nobody wrote says nothing, so this looks only at a save that changed it.
+    """
+    now = deal.annual_amount
+    if now is None or now == was_annual or not deal.prices:
+        return
+    deal.prices = tuple(
+        replace(move, traded=True)
+        if not move.traded
+        and move.points > 0
+        and move.amount is not None
+        and change.at - move.at <= TRADE_MS
+        and now >= move.amount
+        else move
+        for move in deal.prices
+    )
+
+
+def give(deal: Deal, at: int, commit: int) -> None:
+    """Term, prepayment or quantity rose: concessions of this save and of the last 24 h were traded."""
+    deal.rose_at, deal.rose_commit = at, commit
+    deal.prices = tuple(
+        replace(move, traded=True) if move.points > 0 and not move.traded and at - move.at <= TRADE_MS else move
+        for move in deal.prices
+    )
+    deal.amounts = tuple(
+        replace(move, traded=True) if move.cut_bp > 0 and not move.traded and at - move.at <= TRADE_MS else move
+        for move in deal.amounts
+    )

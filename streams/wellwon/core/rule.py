@@ -1,0 +1,189 @@
+"""What a rule is: a name, parameters with bounds, and a question to a deal - does the pattern hold now?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from wellwon.core.calendar import FiscalCalendar, Period
+from wellwon.core.model import ALERT, Norms, Ruleset, Segment, Stage
+from wellwon.core.state import Deal
+
+# --- the parts of a deal that a rule may read -----------------------------------------------------------------
+
+DATE: Final = 1
+PRICE: Final = 2
+AMOUNT: Final = 4
+STAGE: Final = 8
+"""Stage and status."""
+CATEGORY: Final = 16
+OWNER: Final = 32
+TOUCH: Final = 64
+NEXT_STEP: Final = 128
+EVERYTHING: Final = 255
+
+INFO: Final = "info"
+WARNING: Final = "warning"
+HIGH: Final = "high"
+SEVERITIES: Final = (INFO, WARNING, HIGH)
+
+FAMILIES: Final = ("price", "timing", "forecast", "stage", "pressure", "data", "team")
+
+NEW_BUSINESS: Final = frozenset({"new", "expansion", "channel"})
+ANY_BUSINESS: Final = NEW_BUSINESS | {"renewal", "coterm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A pattern holds for a deal.
+
+    ``key`` is what counts as the evidence: when it or the severity changes, people are told again. ``commit`` is the
+    save that made the pattern hold, 0 where time did. ``title`` says what happened, without the customer's name.
+    ``evidence`` is plain data for people and machines: wire forms only (strings, numbers, booleans, lists, None).
+    """
+
+    severity: str
+    key: str
+    commit: int
+    title: str
+    evidence: dict[str, Any]
+
+
+class View:
+    """A deal at an instant, as a rule sees it, with the calendar at hand.
+
+    A rule whose answer time alone can change says when, by `wakes_at`; until then its answer stands.
+    """
+
+    __slots__ = ("_period", "_today", "at", "deal", "ruleset", "segment", "wake_at")
+
+    def __init__(self, deal: Deal, at: int, ruleset: Ruleset, segment: Segment) -> None:
+        self.deal = deal
+        self.at = at
+        self.ruleset = ruleset
+        self.segment = segment
+        self.wake_at = -1
+        self._today: int | None = None
+        self._period: Period | None = None
+
+    def wakes_at(self, at: int) -> None:
+        """Ask to be run again at this instant (ignored if it has passed)."""
+        if at > self.at and (self.wake_at < 0 or at < self.wake_at):
+            self.wake_at = at
+
+    @property
+    def calendar(self) -> FiscalCalendar:
+        """The organisation's fiscal calendar."""
+        return self.ruleset.calendar
+
+    @property
+    def norms(self) -> Norms:
+        """The segment's norms."""
+        return self.segment.norms
+
+    @property
+    def today(self) -> int:
+        """The local day."""
+        if self._today is None:
+            self._today = self.calendar.local_day(self.at)
+        return self._today
+
+    @property
+    def period(self) -> Period:
+        """The fiscal period of today."""
+        if self._period is None:
+            self._period = self.calendar.period_of_day(self.today)
+        return self._period
+
+    def window_start(self, period: Period) -> int:
+        """First day of the period's window, for this deal's segment."""
+        return self.calendar.window_start(period, self.segment.window_days)
+
+    def window_of(self, at: int) -> Period | None:
+        """The period whose window this instant falls into, or None."""
+        day = self.calendar.local_day(at)
+        period = self.calendar.period_of_day(day)
+        return period if day >= self.window_start(period) else None
+
+    def stage(self, name: str | None = None) -> Stage | None:
+        """What the policy says of a stage, by default of the current one."""
+        return self.ruleset.stage(self.deal.pipeline, self.deal.stage if name is None else name)
+
+    @property
+    def is_late_stage(self) -> bool:
+        """The deal is in its pipeline's late stage or beyond it."""
+        stage = self.stage()
+        return stage is not None and stage.late
+
+    def midnight(self, day: int) -> int:
+        """The instant at which a local day begins."""
+        return self.calendar.midnight(day)
+
+
+# --- parameters -----------------------------------------------------------------------------------------------
+
+
+def param(default: int, *, ge: int, le: int, unit: str, doc: str) -> Any:
+    """A threshold: an integer with its range, unit and one line of documentation, all shown to RevOps.
+
+    Percentage points are whole points in the policy; compare with ``* 100`` to the core's hundredths.
+    """
+    return field(default=default, metadata={"ge": ge, "le": le, "unit": unit, "doc": doc})
+
+
+Check = Callable[[View, Any], Finding | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """A rule: everything else about it (page, schema, defaults, metric label) derives from this."""
+
+    name: str
+    family: str
+    severity: str
+    """The usual severity, for lists."""
+    mode: str
+    reads: int
+    deal_types: frozenset[str]
+    params: type[Any]
+    check: Check
+    doc: str
+    """The module's docstring: the rule's page."""
+    summary: str
+
+
+def rule(
+    name: str,
+    *,
+    family: str,
+    severity: str,
+    reads: int,
+    params: type[Any],
+    doc: str | None,
+    mode: str = ALERT,
+    deal_types: frozenset[str] = NEW_BUSINESS,
+) -> Callable[[Check], RuleSpec]:
+    """Make a `RuleSpec` of a check function; pass the module's ``__doc__`` as ``doc``."""
+
+    def decorate(check: Check) -> RuleSpec:
+        page = (doc or "").strip()
+        return RuleSpec(
+            name=name,
+            family=family,
+            severity=severity,
+            mode=mode,
+            reads=reads,
+            deal_types=deal_types,
+            params=params,
+            check=check,
+            doc=page,
+            summary=page.partition("\n")[0],
+        )
+
+    return decorate
+
+
+def param_fields(params: type[Any]) -> dict[str, dict[str, Any]]:
+    """Name to default, range, unit and doc of each parameter of a rule."""
+    return {f.name: {"default": f.default, **f.metadata} for f in fields(params)}

@@ -1,0 +1,248 @@
+"""opportunity-change.v1: bytes to items and back.
+
+Decoding is typed: what is wrong is said with the path to it. Field values are parsed to the units of the core here,
+once, so that nothing behind this module meets a string that should be a number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from wellwon.core import items
+from wellwon.core.items import Change, Clock, DealItem, PolicyRecord, Reclassified
+from wellwon.core.units import format_instant, parse_date, parse_instant, parse_money, parse_percent, parse_quantity
+
+SCHEMA: Final = "opportunity-change.v1"
+MAX_BYTES: Final = 1024 * 1024
+TEXT_KEPT: Final = 255
+
+
+class DecodeError(Exception):
+    """A record that cannot be read. ``reason`` is a slug for counting, the text is for people."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class _Writer(msgspec.Struct, gc=False):
+    id: str | None = None
+    kind: str = items.USER
+
+
+class _Wire(msgspec.Struct, gc=False):
+    kind: str
+    id: str = ""
+    opportunity_id: str = ""
+    occurred_at: str = ""
+    source: str = "unknown"
+    schema: str = SCHEMA
+    writer: _Writer | None = None
+    transaction: str | None = None
+    bulk: int = 1
+    values: dict[str, Any] = {}
+    line_item_id: str = ""
+    direction: str = ""
+    channel: str = ""
+    answer: str = ""
+    by: str = ""
+    note: str = ""
+    rule: str = ""
+    changes: tuple[str, ...] = ()
+    at: str = ""
+    policy: str = ""
+
+
+_decode = msgspec.json.Decoder(_Wire).decode
+
+
+class Decoded(msgspec.Struct, gc=False):
+    """An item with the key of its deal (empty for clock and policy records) and where it came from."""
+
+    opportunity_id: str
+    item: DealItem | Clock | PolicyRecord
+    source: str
+    kind: str
+
+
+# --- values ---------------------------------------------------------------------------------------------------
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text")
+    return value if len(value) <= TEXT_KEPT else value[:TEXT_KEPT]
+
+
+def _date(value: Any) -> int:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a date (YYYY-MM-DD)")
+    return parse_date(value)
+
+
+def _instant(value: Any) -> int:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not an instant (RFC 3339)")
+    return parse_instant(value)
+
+
+def _number(parse: Callable[[str | int | float], int]) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise ValueError(f"{value!r} is not a number")
+        return parse(value)
+
+    return read
+
+
+def _months(value: Any) -> int:
+    months = _number(parse_quantity)(value) // 1_000
+    if not 0 <= months <= 1_200:
+        raise ValueError(f"{value!r} is not a number of months (0..1200)")
+    return months
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is not true or false")
+    return value
+
+
+FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
+    "name": _text,
+    "account": _text,
+    "owner_id": _text,
+    "currency": _text,
+    "pipeline": _text,
+    "deal_type": _text,
+    "stage": _text,
+    "forecast_category": _text,
+    "next_step": _text,
+    "amount": _number(parse_money),
+    "list_amount": _number(parse_money),
+    "discount_percent": _number(parse_percent),
+    "close_date": _date,
+    "buyer_confirmed_date": _date,
+    "created_at": _instant,
+    "term_months": _months,
+    "prepaid_months": _months,
+    "is_closed": _flag,
+    "is_won": _flag,
+}
+"""Every field that a change may carry, and how its value is read. ``labels.<name>`` are texts besides."""
+
+LINE_FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
+    "quantity": _number(parse_quantity),
+    "unit_price": _number(parse_money),
+    "list_price": _number(parse_money),
+    "removed": _flag,
+}
+
+
+def _values(raw: dict[str, Any], fields: dict[str, Callable[[Any], Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in raw.items():
+        read = fields.get(name)
+        if read is None:
+            if name.startswith("labels.") and fields is FIELDS:
+                values.setdefault("labels", {})[name[7:]] = "" if value is None else _text(value)
+            continue  # a field that this version does not know is no reason to lose the others
+        try:
+            values[name] = None if value is None else read(value)
+        except ValueError as error:
+            raise DecodeError("bad_value", f"values.{name}: {error}") from None
+    return values
+
+
+# --- records --------------------------------------------------------------------------------------------------
+
+
+def source_hash(source_id: str) -> bytes:
+    """8 bytes that stand for a source's id."""
+    return hashlib.blake2b(source_id.encode(), digest_size=8).digest()
+
+
+def decode(value: bytes) -> Decoded:
+    """Read one record's value. Raises `DecodeError`."""
+    if len(value) > MAX_BYTES:
+        raise DecodeError("too_large", f"{len(value):,} bytes; a change has at most {MAX_BYTES:,}")
+    try:
+        wire = _decode(value)
+    except msgspec.ValidationError as error:
+        raise DecodeError("wrong_type", str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DecodeError("not_json", str(error)) from None
+    if wire.schema != SCHEMA:
+        raise DecodeError("unknown_version", f"schema {wire.schema!r}; this wellwon reads {SCHEMA}")
+    if wire.kind == items.CLOCK or wire.kind == items.POLICY:
+        at = _at("at", wire.at)
+        item = Clock(at) if wire.kind == items.CLOCK else PolicyRecord(at, wire.policy)
+        return Decoded("", item, "wellwon", wire.kind)
+    if not wire.opportunity_id:
+        raise DecodeError("no_opportunity_id", "opportunity_id is missing or empty")
+    at = _at("occurred_at", wire.occurred_at)
+    if wire.kind == items.RECLASSIFIED:
+        ids = tuple(source_hash(change) for change in wire.changes)
+        return Decoded(wire.opportunity_id, Reclassified(at, ids), wire.source, wire.kind)
+    if wire.kind not in items.CHANGE_KINDS:
+        raise DecodeError("unknown_kind", f"kind {wire.kind!r}; known: {', '.join(items.CHANGE_KINDS)}")
+    if not wire.id:
+        raise DecodeError("no_id", "id is missing or empty: without it a repeat cannot be recognised")
+    return Decoded(wire.opportunity_id, _change(wire, at), wire.source, wire.kind)
+
+
+def _change(wire: _Wire, at: int) -> Change:
+    kind, line_item_id = wire.kind, ""
+    if kind == items.LINE_ITEM:
+        if not wire.line_item_id:
+            raise DecodeError("no_line_item_id", "line_item_id is missing or empty")
+        line_item_id, values = wire.line_item_id, _values(wire.values, LINE_FIELDS)
+    elif kind == items.ANSWER:
+        if wire.answer not in items.ANSWERS:
+            raise DecodeError("bad_value", f"answer {wire.answer!r}; known: {', '.join(items.ANSWERS)}")
+        values = {"answer": wire.answer, "by": wire.by, "note": wire.note[:TEXT_KEPT], "rule": wire.rule}
+    elif kind == items.ACTIVITY:
+        if wire.direction not in ("inbound", "outbound"):
+            raise DecodeError("bad_value", f"direction {wire.direction!r} is neither inbound nor outbound")
+        values = {"direction": wire.direction, "channel": wire.channel}
+    else:
+        values = _values(wire.values, FIELDS)
+    writer = wire.writer
+    if writer is not None and writer.kind not in items.WRITER_KINDS:
+        raise DecodeError("bad_value", f"writer.kind {writer.kind!r}; known: {', '.join(items.WRITER_KINDS)}")
+    return Change(
+        at=at,
+        kind=kind,
+        source_id=source_hash(wire.id),
+        commit=zlib.crc32((wire.transaction or wire.id).encode()) or 1,
+        writer=(writer.id or "") if writer is not None else "",
+        writer_kind=writer.kind if writer is not None else "system",
+        bulk=wire.bulk,
+        values=values,
+        line_item_id=line_item_id,
+    )
+
+
+def _at(name: str, text: str) -> int:
+    if not text:
+        raise DecodeError("bad_value", f"{name} is missing or empty")
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise DecodeError("bad_value", f"{name}: {error}") from None
+
+
+def encode_clock(at: int) -> bytes:
+    """A clock record."""
+    return b'{"kind":"clock","at":"%b"}' % format_instant(at).encode()
+
+
+def encode_policy(policy: str, at: int) -> bytes:
+    """A control record that makes a policy effective in a partition."""
+    return msgspec.json.encode({"kind": items.POLICY, "at": format_instant(at), "policy": policy})
