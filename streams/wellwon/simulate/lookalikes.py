@@ -1,0 +1,274 @@
+"""Honest deals that look like pressured ones to a check that is careless: each must stay silent, and says why.
+
+Two kinds may speak and take it back at once: what a later record shows to be a bulk edit or a correction is retracted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from wellwon.core.units import HOUR, MINUTE, SECOND, format_date, format_money
+from wellwon.simulate import organisation
+from wellwon.simulate.deal import BY_FIELD, BY_LIST, PRICED, UNPRICED, Draft, Save, later
+from wellwon.simulate.healthy import finish
+from wellwon.simulate.label import Planted
+from wellwon.simulate.organisation import (
+    CATEGORY_OF,
+    DISCOVERY,
+    EVALUATION,
+    LEGAL,
+    NEGOTIATION,
+    PROPOSAL,
+    RENEWAL_STAGES,
+    RENEWALS,
+    some_workday,
+    some_workdays,
+)
+
+BULK: Final = 240
+"""Deals in an administrator's one save at the quarter's end; most of them are not in the simulated book."""
+
+
+def early_win(draft: Draft) -> Planted:
+    """A deal of the next quarter is won in this one: the CRM pulls its date in and the amount is set with the win."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.priced_by(UNPRICED)
+    draft.mature(quarter.window - rng.randrange(4, 20), NEGOTIATION, quarter.end + rng.randrange(4, 30))
+    final = format_money(draft.amount * rng.randrange(80, 89) // 100)
+    draft.win(draft.on(some_workday(rng, quarter.window, quarter.end)), amount=final)
+    return Planted((), "date and amount were written with the close: the CRM sets the date of a win to today", "unknown")
+
+
+def last_evening_win(draft: Draft) -> Planted:
+    """Won on the last evening of the quarter: in UTC it is the next quarter already."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.mature(quarter.window - rng.randrange(4, 20), NEGOTIATION, quarter.end + 2)
+    evening = organisation.calendar().midnight(quarter.end) + 21 * HOUR + rng.randrange(3600) * SECOND
+    draft.win(max(evening, draft.cursor + HOUR))
+    reading = "unknown" if draft.style == UNPRICED else "earned"
+    return Planted((), "won on the last evening: the date that the CRM wrote is the next quarter's first, in UTC", reading)
+
+
+def bulk_edit(draft: Draft) -> Planted:
+    """Operations moves everything that will not make it, in one save."""
+    rng, quarter = draft.rng, draft.quarter
+    committed = rng.random() < 0.5
+    stage, category = (NEGOTIATION, "Commit") if committed else (PROPOSAL, "Best Case")
+    draft.mature(quarter.window - rng.randrange(4, 20), stage, quarter.end - 1, category=category)
+    at = organisation.calendar().midnight(quarter.last_workday) + 8 * HOUR
+    draft.redate(max(at, draft.cursor), quarter.end + 31, writer="005Operations",
+                 writer_kind=rng.choice(("user", "admin")), bulk=BULK)  # fmt: skip
+    finish(draft)
+    return Planted((), f"the date moved over the boundary in an edit of {BULK} deals at once: no seller's act")
+
+
+def bulk_edit_found_later(draft: Draft) -> Planted:
+    """The same by a macro, save by save; only after a while is it known to be a bulk edit."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.mature(quarter.window - rng.randrange(4, 20), PROPOSAL, quarter.end - 1, category="Best Case")
+    at = organisation.calendar().midnight(quarter.last_workday) + 7 * HOUR + rng.randrange(40) * SECOND
+    at = max(at, draft.cursor + HOUR)
+    draft.redate(at, quarter.end + 31, writer="005Operations")
+    moved = len(draft.saves) - 1
+    draft.saves.append(Save(at + 20 * SECOND, "reclassified", {}, "", "system", transaction=moved + 1, changes=(moved,)))
+    finish(draft)
+    return Planted((), "the move turned out to be part of a bulk edit and was taken back")
+
+
+def wrong_year(draft: Draft) -> Planted:
+    """A slip of the hand, put right within minutes."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.mature(quarter.window - rng.randrange(4, 20), NEGOTIATION, quarter.end)
+    right, at = draft.date, draft.on(some_workday(rng, quarter.window, quarter.end - 2))
+    draft.redate(at, right + 365)
+    draft.redate(at + rng.randrange(60, 600) * SECOND, right)
+    draft.win(draft.on(quarter.last_workday))
+    reading = "unknown" if draft.style == UNPRICED else "earned"
+    return Planted((), "the wrong year, corrected by the same person within minutes", reading)
+
+
+def wrong_discount(draft: Draft) -> Planted:
+    """A wrong discount, put right within minutes."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.priced_by(BY_FIELD, BY_LIST)
+    raised_on, won_on = some_workdays(rng, quarter.window + 1, quarter.end, 2)
+    draft.mature(quarter.window - rng.randrange(4, 15), NEGOTIATION, quarter.end)
+    right, at = draft.discount, draft.on(raised_on)
+    draft.price(at, right + 2_000)
+    draft.price(at + rng.randrange(60, 900) * SECOND, right)
+    draft.win(draft.on(won_on))
+    return Planted((), "a mistyped discount, corrected by the same person within minutes", "earned")
+
+
+def default_date(draft: Draft) -> Planted:
+    """Created with the date that the CRM puts in by itself; its first change is the first real date."""
+    rng, quarter = draft.rng, draft.quarter
+    by = quarter.start + rng.randrange(25, 45)
+    draft.mature(by, EVALUATION, quarter.end + rng.randrange(15, 45), first_date=quarter.start + 30,
+                 created=quarter.start - rng.randrange(1, 12))  # fmt: skip
+    finish(draft)
+    return Planted((), "the first change of the date that the deal was created with: no push, however long")
+
+
+def buyers_date(draft: Draft) -> Planted:
+    """The buyer gave a date in the next quarter; it is set, in the last days, on a committed deal."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.mature(quarter.lock - rng.randrange(3, 15), NEGOTIATION, quarter.end - rng.randrange(2))
+    date = quarter.end + rng.randrange(8, 30)
+    at = draft.on(some_workday(rng, quarter.window, quarter.end - 2))
+    draft.date = date
+    draft.write(at, {"close_date": format_date(date), "buyer_confirmed_date": format_date(date)})
+    draft.win(draft.on(date - 1))
+    return Planted((), "the buyer gave this date: a move to it is no push, even into the next quarter")
+
+
+def traded(draft: Draft) -> Planted:
+    """A lower price for a prepayment, beside two other acts in the last days: one short of pressure."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.priced_by(BY_FIELD)
+    days = some_workdays(rng, quarter.window + 1, quarter.end, 4)
+    draft.mature(quarter.window - rng.randrange(12, 25), NEGOTIATION, quarter.end + rng.randrange(6, 26))
+    draft.redate(draft.on(days[0]), quarter.end - 1)
+    draft.price(draft.on(days[1]), draft.discount + 400, prepaid_months=12)
+    draft.redate(draft.on(days[2]), quarter.end)
+    draft.win(draft.on(days[3]))
+    return Planted((), "the discount was given for a prepayment of 12 months in the same save: traded, no concession")
+
+
+def longer_term(draft: Draft) -> Planted:
+    """A cheaper year for a second one: the concession was traded, and the cut is none, year by year."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.priced_by(BY_FIELD)
+    draft.term = 12
+    traded_on, won_on = some_workdays(rng, quarter.window + 1, quarter.end, 2)
+    draft.mature(quarter.window - rng.randrange(5, 20), NEGOTIATION, quarter.end)
+    draft.term = 24
+    draft.price(draft.on(traded_on), draft.discount + 450, term_months=24)
+    draft.win(draft.on(won_on))
+    return Planted((), "the discount was given for a second year in the same save: traded", "earned")
+
+
+def one_honest_save(draft: Draft) -> Planted:
+    """After the decisive meeting everything is written down at once."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.priced_by(BY_FIELD, BY_LIST)
+    draft.mature(quarter.window - rng.randrange(10, 25), EVALUATION, quarter.end + rng.randrange(5, 20))
+    at = draft.on(some_workday(rng, quarter.window, quarter.last_week))
+    draft.date, draft.category = quarter.end, "Commit"
+    draft.price(at, draft.discount + 350, stage=draft.stages[NEGOTIATION], forecast_category="Commit",
+                close_date=format_date(quarter.end), next_step="Decision taken, contract out for signature")  # fmt: skip
+    draft.win(draft.on(quarter.last_workday))
+    return Planted((), "stage, forecast, date and price in one save after progress: one act, however much it changes")
+
+
+def integration(draft: Draft) -> Planted:
+    """The billing system writes back its own price, or its own date."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.priced_by(BY_FIELD, BY_LIST)
+    draft.mature(quarter.window - rng.randrange(4, 20), PROPOSAL, quarter.end, category="Best Case")
+    at = draft.on(some_workday(rng, quarter.window, quarter.end - 2))
+    if rng.random() < 0.5:
+        draft.discount += 900
+        values = {"amount": format_money(draft.amount)}
+        if draft.style == BY_FIELD:
+            values["discount_percent"] = str(draft.discount / 100)
+        draft.write(at, values, writer="005Billing", writer_kind="integration")
+        draft.win(draft.on(quarter.last_workday))
+        return Planted((), "the discount was written by an integration, not by a person")
+    draft.redate(at, quarter.end + 20, writer="005Billing", writer_kind="integration")
+    finish(draft)
+    return Planted((), "the date was moved by an integration, not by a person")
+
+
+def duplicate(draft: Draft) -> Planted:
+    """A connector delivers a push twice, with another save between: counted twice, it would be two pushes."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.mature(quarter.start + rng.randrange(10, 30), EVALUATION, quarter.end - 20)
+    first, at = draft.date, draft.on(draft.today + 8)
+    draft.redate(at, first + 40).deliveries = (0, 8 * MINUTE)
+    draft.redate(at + 5 * MINUTE, first + 39)
+    finish(draft)
+    return Planted((), "the same change delivered twice: once applied, one push")
+
+
+def out_of_order(draft: Draft) -> Planted:
+    """Two saves arrive in the wrong order; taken as they come, the date would stand at one that is soon past."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.mature(quarter.start + rng.randrange(10, 25), EVALUATION, quarter.end - 30)
+    at = draft.on(draft.today + 8)
+    soon = draft.today + 3
+    draft.redate(at, soon).deliveries = (7 * MINUTE,)
+    draft.redate(at + 3 * MINUTE, quarter.end - 15)
+    draft.lose(draft.on(soon + rng.randrange(8, 15)))
+    return Planted((), "two saves delivered in the wrong order within the lateness: the later save stands")
+
+
+def first_day_pricing(draft: Draft) -> Planted:
+    """The first quote is refined on the same day, in the last days of the quarter."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.priced_by(*PRICED)
+    priced_on, won_on = some_workdays(rng, quarter.window, quarter.end, 3)[::2]
+    draft.mature(quarter.window - rng.randrange(3, 12), DISCOVERY, quarter.end, priced=False)
+    draft.advance(draft.on(priced_on), PROPOSAL, priced=True)
+    draft.price(later(rng, draft.cursor, 2, 4), draft.discount + 600)
+    draft.win(draft.on(won_on))
+    return Planted((), "first priced that day: the discount that stands a day later is the baseline, not the first draft")
+
+
+def legal_review(draft: Draft) -> Planted:
+    """The buyer's lawyers take their time; the date follows them within the quarter."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.mature(quarter.start + rng.randrange(8, 16), LEGAL, quarter.start + 30, category="Best Case")
+    draft.redate(draft.on(draft.today + 8), quarter.start + 52)
+    draft.redate(draft.on(draft.today + 14), quarter.start + 66)
+    draft.win(draft.on(quarter.start + rng.randrange(58, 66)))
+    return Planted((), "pushed within the quarter while the deal was with the buyer's lawyers")
+
+
+def renewal(draft: Draft) -> Planted:
+    """A renewal is re-priced in the last days: other rules hold for renewals."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.pipeline, draft.deal_type, draft.stages = RENEWALS, "renewal", RENEWAL_STAGES
+    draft.priced_by(BY_FIELD, BY_LIST)
+    draft.discount = 1_000
+    raised_on, won_on = some_workdays(rng, quarter.window + 1, quarter.end, 2)
+    draft.create(quarter.window - rng.randrange(30, 60), quarter.end)
+    draft.advance(draft.on(quarter.window - rng.randrange(5, 25)), 1, CATEGORY_OF[PROPOSAL], priced=True)
+    draft.price(draft.on(raised_on), 1_550)
+    draft.win(draft.on(won_on))
+    return Planted((), "a renewal: price patterns of new business do not run for it")
+
+
+def won_well(draft: Draft) -> Planted:
+    """The buyer names the day early, the price stands, and the day is kept."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.priced_by(*PRICED)
+    day = some_workday(rng, quarter.last_week, quarter.end)
+    draft.mature(day - rng.randrange(20, 30), PROPOSAL, day)
+    draft.advance(draft.on(day - rng.randrange(8, 14)), NEGOTIATION, buyer_confirmed_date=format_date(day))
+    draft.win(draft.on(day))
+    return Planted((), "won on the buyer's own date at the price first agreed, in the busiest week", "earned")
+
+
+LOOKALIKES: Final[dict[str, Callable[[Draft], Planted]]] = {
+    "buyer's date": buyers_date,
+    "bulk edit": bulk_edit,
+    "early win": early_win,
+    "traded": traded,
+    "one honest save": one_honest_save,
+    "won well": won_well,
+    "wrong discount": wrong_discount,
+    "integration": integration,
+    "default date": default_date,
+    "last evening win": last_evening_win,
+    "wrong year": wrong_year,
+    "longer term": longer_term,
+    "duplicate": duplicate,
+    "out of order": out_of_order,
+    "bulk edit found later": bulk_edit_found_later,
+    "first day pricing": first_day_pricing,
+    "legal review": legal_review,
+    "renewal": renewal,
+}
+"""Stories by what they look like, and are not."""

@@ -1,0 +1,223 @@
+"""The organisation's changes in the order of their delivery, as `opportunity-change.v1` records, with their labels.
+
+A deal's life is written once, with care, and then told in every *division*: a large organisation is a small one many
+times over, with its own sellers, customers and deal ids, a millisecond apart. So memory is bounded by the lives
+(`LIVES` at most) however many deals are asked for, and a record costs one `bytes.join`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
+from random import Random
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from wellwon.core.units import DAY, SECOND, format_instant
+from wellwon.core.wire import SCHEMA
+from wellwon.simulate.deal import Draft, Save
+from wellwon.simulate.healthy import healthy
+from wellwon.simulate.label import HEALTHY, LOOKALIKE, PRESSURED, Label, Planted
+from wellwon.simulate.lookalikes import LOOKALIKES
+from wellwon.simulate.organisation import SEGMENTS, calendar, owner_id, quarter
+from wellwon.simulate.pressure import PRESSURES
+
+SOURCE: Final = "simulator"
+LIVES: Final = 2_000
+"""Different lives; more deals than these are told by further divisions."""
+DIVISIONS: Final = 1_000
+PRESSURED_SHARE: Final = 0.025
+LOOKALIKE_SHARE: Final = 0.075
+
+_DIVISION: Final = "~~~"
+"""Stands for the division's number, three digits, wherever an id or an instant holds it."""
+_NOTES: Final = (
+    "Call the champion", "Send the security questionnaire", "Agree on the pilot's goals", "Meet the finance team",
+    "Send the revised plan", "Prepare the review with the board", "Wait for the reference call",
+)  # fmt: skip
+
+
+class Delivery(NamedTuple):
+    """One record as a source delivers it."""
+
+    value: bytes
+    key: bytes
+    at: int
+    """When it is delivered, epoch milliseconds; never before the instant at which it occurred."""
+
+
+class _Told(NamedTuple):
+    """A record of a life: the pieces between which the division's number stands."""
+
+    at: int
+    order: int
+    life: int
+    value: tuple[bytes, ...]
+    key: tuple[bytes, ...]
+
+
+class Simulation:
+    """A sales organisation over one or more quarters; the same arguments always give the same bytes.
+
+    Args:
+        seed: any number.
+        deals: how many, 1 to 2,000,000.
+        quarters: over how many quarters, of which the first begins on 2026-07-01, they close.
+        changes_per_deal: mean records of a deal. Below the natural mean (about 5) is a ValueError; above it, sellers
+            write down their next steps so often. None: as it comes.
+        until: nothing is delivered from this instant (epoch milliseconds) on; default three days after the last quarter.
+        pressured: share of deals into which a pattern is planted.
+        lookalikes: share of deals that only look like one.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        deals: int,
+        quarters: int = 1,
+        *,
+        changes_per_deal: float | None = None,
+        until: int | None = None,
+        pressured: float = PRESSURED_SHARE,
+        lookalikes: float = LOOKALIKE_SHARE,
+    ) -> None:
+        if not 1 <= deals <= LIVES * DIVISIONS:
+            raise ValueError(f"{deals} deals: between 1 and {LIVES * DIVISIONS:,} can be simulated")
+        if not 1 <= quarters <= 40:
+            raise ValueError(f"{quarters} quarters: between 1 and 40 can be simulated")
+        if min(pressured, lookalikes) < 0 or pressured + lookalikes > 1:
+            raise ValueError("the shares of pressured deals and of look-alikes must be 0 or more, together at most 1")
+        self.deals = deals
+        self.quarters = tuple(quarter(number) for number in range(quarters))
+        self.until = calendar().midnight(self.quarters[-1].end + 4) if until is None else until
+        self._seed = seed
+        self._lives = min(deals, LIVES)
+        self._stories: list[tuple[str, str, Planted]] = []
+        drafts = [self._draft(life, group, kind) for life, (group, kind) in enumerate(self._cast(pressured, lookalikes))]
+        if changes_per_deal is not None:
+            self._chat(drafts, changes_per_deal)
+        self._told = sorted(told for life, draft in enumerate(drafts) for told in _tell(life, draft) if told.at < self.until)
+
+    def _cast(self, pressured: float, lookalikes: float) -> list[tuple[str, str]]:
+        """Which life is which story: every story in turn, at shuffled places."""
+        counts = round(self._lives * pressured), round(self._lives * lookalikes)
+        cast = [(PRESSURED, name) for name, _ in zip(_in_turn(PRESSURES), range(counts[0]), strict=False)]
+        cast += [(LOOKALIKE, name) for name, _ in zip(_in_turn(LOOKALIKES), range(counts[1]), strict=False)]
+        cast = cast[: self._lives] + [(HEALTHY, "")] * (self._lives - len(cast))
+        Random(f"{self._seed}/cast").shuffle(cast)
+        return cast
+
+    def _draft(self, life: int, group: str, kind: str) -> Draft:
+        rng = Random(f"{self._seed}/{life}")
+        segment = rng.choices(SEGMENTS, [segment.share for segment in SEGMENTS])[0]
+        draft = Draft(rng, self.quarters[life % len(self.quarters)], segment, life, owner_id(life) + _DIVISION)
+        if group == HEALTHY:
+            kind, planted = healthy(draft)
+        else:
+            planted = (PRESSURES if group == PRESSURED else LOOKALIKES)[kind](draft)
+        self._stories.append((group, kind, planted))
+        return draft
+
+    def _chat(self, drafts: list[Draft], changes_per_deal: float) -> None:
+        """Notes of next steps until the mean is reached, to the record."""
+        natural = sum(len(save.deliveries) for draft in drafts for save in draft.saves if save.at < self.until)
+        wanted = round(changes_per_deal * len(drafts)) - natural
+        if wanted < 0:
+            raise ValueError(
+                f"{changes_per_deal} changes per deal: a simulated deal has {natural / len(drafts):.2f} by itself"
+            )
+        rng = Random(f"{self._seed}/notes")
+        for number in range(wanted):
+            draft = drafts[number % len(drafts)]
+            first, last = draft.saves[0].at, min(draft.cursor, self.until - SECOND)
+            at = first + rng.randrange(max(1, (last - first) // SECOND)) * SECOND
+            draft.note(at, f"{rng.choice(_NOTES)} ({number})")
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return self.deliveries()
+
+    def deliveries(self) -> Iterator[Delivery]:
+        """Every record in the order of delivery."""
+        divisions, rest = divmod(self.deals, self._lives)
+        tags = [b"%03d" % number for number in range(divisions + (rest > 0))]
+        if len(tags) == 1:
+            tag = tags[0]
+            for told in self._told:
+                yield Delivery(tag.join(told.value), tag.join(told.key), told.at)
+            return
+        for at, group in groupby(self._told, attrgetter("at")):
+            together = list(group)
+            for number, tag in enumerate(tags):
+                for told in together:
+                    if number < divisions or told.life < rest:
+                        yield Delivery(tag.join(told.value), tag.join(told.key), at + number)
+
+    def labels(self) -> Iterator[Label]:
+        """The truth of every deal."""
+        for number in range(self.deals):
+            division, life = divmod(number, self._lives)
+            yield Label.of(opportunity_id(life).replace(_DIVISION, f"{division:03d}"), *self._stories[life])
+
+
+def simulate(
+    seed: int,
+    deals: int,
+    quarters: int = 1,
+    *,
+    changes_per_deal: float | None = None,
+    until: int | None = None,
+    calm: bool = False,
+) -> Iterator[Delivery]:
+    """The deliveries of a `Simulation`; ``calm``: one without pressured deals."""
+    return Simulation(
+        seed, deals, quarters, changes_per_deal=changes_per_deal, until=until, pressured=0 if calm else PRESSURED_SHARE
+    ).deliveries()
+
+
+def label_line(label: Label) -> bytes:
+    """A label as a line of ``labels.jsonl``."""
+    return json.dumps({name: getattr(label, name) for name in label.__slots__}, ensure_ascii=False).encode() + b"\n"
+
+
+def opportunity_id(life: int) -> str:
+    """A deal's id, with the place for its division."""
+    return f"006S{life:08d}{_DIVISION}AAA"
+
+
+def _in_turn(stories: dict[str, Any]) -> Iterator[str]:
+    while True:
+        yield from stories
+
+
+def _tell(life: int, draft: Draft) -> Iterator[_Told]:
+    deal = opportunity_id(life)
+    key = tuple(deal.encode().split(_DIVISION.encode()))
+    for number, save in enumerate(draft.saves):
+        value = tuple(orjson.dumps(_event(deal, number, save)).split(_DIVISION.encode()))
+        for delivery in save.deliveries:
+            yield _Told(save.at + delivery, number, life, value, key)
+
+
+def _event(deal: str, number: int, save: Save) -> dict[str, Any]:
+    writer = save.writer if not save.writer or save.writer.endswith(_DIVISION) else save.writer + _DIVISION
+    event: dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": f"sim:{deal}:{number}",
+        "opportunity_id": deal,
+        "source": SOURCE,
+        "occurred_at": format_instant(save.at)[:19] + f".{_DIVISION}Z",
+        "kind": save.kind,
+        "writer": {"id": writer, "kind": save.writer_kind},
+        "transaction": f"sim:{deal}:t{save.transaction}",
+        "bulk": save.bulk,
+    }
+    if save.kind == "reclassified":
+        event["changes"] = [f"sim:{deal}:{change}" for change in save.changes]
+        return event
+    if save.line_item_id:
+        event["line_item_id"] = f"00k{deal}{save.line_item_id}"
+    event["values"] = save.values
+    return event
