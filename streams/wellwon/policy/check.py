@@ -39,6 +39,8 @@ def _calendar(reader: Reader, found: dict[str, Any]) -> None:
                 reader.say_at(("calendar", key), f"calendar.{key} says nothing beside a table: remove one of them")
     elif "week_start" in found and found.get("pattern", "standard") == "standard":
         reader.say_at(("calendar", "week_start"), "calendar.week_start needs a pattern of weeks: 4-4-5, 4-5-4 or 5-4-4")
+    if any(path[:2] == ("calendar", "table") for path in reader.broken):
+        return
     try:
         as_calendar(found).build()
     except ValueError as error:
@@ -65,7 +67,7 @@ def _pipelines(reader: Reader, pipelines: list[dict[str, Any]]) -> None:
         for kind in ("open", "won", "lost"):
             for j, stage in enumerate(pipeline.get(kind, ())):
                 if stage in homes:
-                    said = f"pipeline '{name}': stage '{stage}' is in '{homes[stage]}' already"
+                    said = f"pipeline '{name}': stage '{stage}' is among the {homes[stage]} stages already"
                     reader.say_at((*path, kind, j), said)
                 homes.setdefault(stage, kind)
         opens = pipeline.get("open", ())

@@ -22,9 +22,11 @@ def compile_policy(policy: Policy) -> Ruleset:
         categories=policy.categories,
         segments=tuple(_segment(policy, segment) for segment in policy.segments),
         fingerprint=policy.fingerprint,
+        deal_types=policy.deal_types,
         commit_lock_days=policy.commit_lock_days,
         correction_ms=policy.correction_minutes * MINUTE,
         lateness_ms=policy.lateness_minutes * MINUTE,
+        bulk_records=policy.bulk_records,
         closed_days=policy.closed_days,
     )
 

@@ -39,7 +39,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``: did you mean 'x'?``, or the choice there is where nothing is near and the choice is short."""
     options = list(dict.fromkeys(known))
     by_folded = {_folded(option): option for option in options}
-    near = get_close_matches(_folded(word), by_folded, n=1, cutoff=0.6)
+    meant = _folded(word)
+    # "committed" is nearer to "omitted" by its letters, to "commit" by its sense.
+    near = [known for known in by_folded if len(known) > 3 and meant.startswith(known)]
+    near = near or get_close_matches(meant, by_folded, n=1, cutoff=0.6)
     if near:
         return f": did you mean '{by_folded[near[0]]}'?"
     return f": it is one of {', '.join(options)}" if 0 < len(options) <= 20 else ""

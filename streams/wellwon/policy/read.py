@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from wellwon.core.units import format_money, parse_date, parse_money, parse_percent
+from wellwon.core.units import parse_date, parse_money, parse_percent
 from wellwon.policy.problem import Place, PolicyProblem, did_you_mean
-from wellwon.policy.shape import Choice, Day, Many, Mapping, Money, Number, Percent, Section, Shape, Text
+from wellwon.policy.shape import KEY, Choice, Day, Many, Mapping, Money, Number, Percent, Section, Shape, Text
 from wellwon.policy.written import Written
 
 Path = tuple[str | int, ...]
@@ -35,6 +35,8 @@ class Reader:
         self.problems: list[PolicyProblem] = []
         self.places: dict[Path, Place] = {}
         """Where each value stands, for problems found later and for the origin of a value."""
+        self.broken: set[Path] = set()
+        """Values that could not be read."""
 
     def say(self, place: Place, message: str) -> None:
         """Note a problem."""
@@ -77,8 +79,10 @@ class Reader:
             if isinstance(value, list)
             else "holds keys"
             if isinstance(value, dict)
-            else f"is '{written.raw[:_SHOWN]}{'...' * (len(written.raw) > _SHOWN)}'"
+            else f"is {'the text ' * (isinstance(value, str) and written.raw.isdigit())}"
+            f"'{written.raw[:_SHOWN]}{'...' * (len(written.raw) > _SHOWN)}'"
         )
+        self.broken.add(path)
         self.say(written.place, f"{shown(path) or 'the policy'} {is_what}: {needed}")
         return _ABSENT
 
@@ -94,7 +98,7 @@ class Reader:
         found: dict[str, Any] = {}
         for key, value in written.value.items():
             if key not in shape.keys:
-                inside = f" in {shown(path)}" if path else ""
+                inside = f" in {shown(path)}" if shape.noun == KEY else ""
                 said = f"'{key}' is not {shape.noun}{inside}{did_you_mean(key, shape.keys)}"
                 self.say(written.keys[key], said)
                 continue
@@ -146,7 +150,8 @@ class Reader:
         return _ABSENT
 
     def _number(self, shape: Number, written: Written, path: Path) -> Any:
-        needed = f"a whole number from {shape.ge} to {shape.le} ({shape.unit}) is needed"
+        span = f"a whole number from {shape.ge} to {shape.le} ({shape.unit})"
+        needed = f"{shape.ge if shape.ge == shape.le else span} is needed"
         if not isinstance(written.value, int) or isinstance(written.value, bool):
             return self._wrong(written, path, needed)
         if not shape.ge <= written.value <= shape.le:
@@ -167,7 +172,7 @@ class Reader:
                 needed = "a date (YYYY-MM-DD) is needed"
                 parse = parse_date
             case Money():
-                needed = f"an amount of at least {format_money(0)} is needed"
+                needed = "an amount such as 50000 or 1250.50 is needed"
                 parse = parse_money
             case Percent():
                 needed = "a percentage from 0 to 100 is needed"
@@ -180,5 +185,9 @@ class Reader:
 
 
 def _choice_hint(shape: Choice, word: str) -> str:
-    options = (*shape.options, f"{shape.prefix}<name>") if shape.prefix else shape.options
-    return did_you_mean(word, options)
+    if not shape.prefix:
+        return did_you_mean(word, shape.options)
+    before, dot, name = word.partition(".")
+    if dot and name and shape.prefix.startswith(before[:3]):
+        return f": did you mean '{shape.prefix}{name}'?"
+    return did_you_mean(word, (*shape.options, f"{shape.prefix}<name>"))

@@ -12,6 +12,10 @@ from wellwon.core.model import CATEGORIES, DEAL_TYPES, MODES
 from wellwon.core.rule import RuleSpec, param_fields
 
 
+KEY: Final = "a key"
+"""What the keys of a section are where there is no better word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A whole number within a range."""
@@ -87,7 +91,7 @@ class Section:
     doc: str
     keys: dict[str, Shape]
     required: tuple[str, ...] = ()
-    noun: str = "a key"
+    noun: str = KEY
     shorthand: str = ""
     """The key that is meant where only a word is written (``late-discount: shadow``)."""
 

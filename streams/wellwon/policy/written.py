@@ -21,6 +21,8 @@ _WORDS: Final[dict[str, Any]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+# What PyYAML resolves plain values to; the types are ours to decide.
+_TAGS: Final = frozenset(("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value"))
 _MAX_CHARACTERS: Final = 1_000_000
 START: Final = Place(1, 1)
 
@@ -99,7 +101,7 @@ class _Reading:
         return self._done[id(node)]
 
     def _read(self, node: yaml.Node, place: Place) -> Written:
-        if not node.tag.startswith("tag:yaml.org,2002:"):
+        if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
             self._say(place, f"the tag {node.tag} means nothing here")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
