@@ -1,0 +1,1 @@
+"""Everything that knows Faust or Kafka: the workers, and what they are made of."""

@@ -1,0 +1,260 @@
+"""The detect worker: a Faust app with one agent, over slices of the change topic.
+
+`Detect` is what the slices go through. It owns partitions, restores their states when it gains them, lets go of them
+when it loses them, and stops at the first thing that could make an output wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from wellwon.core.partition import CONTROL_KEY
+from wellwon.core.wire import encode_policy
+from wellwon.runtime import restore, topics
+from wellwon.runtime.connection import faust_broker, faust_credentials
+from wellwon.runtime.metrics import Metrics
+from wellwon.runtime.outlet import Changelog, Outlet
+from wellwon.runtime.owned import Core, Owned
+from wellwon.runtime.settings import Settings
+from wellwon.runtime.transport import Slice, use_slices
+
+log = logging.getLogger(__name__)
+
+MakeCore = Callable[[int, dict[bytes, bytes], int], Core]
+"""Builds the core of a partition from (number, restored states, generation)."""
+
+MAX_POLL_RECORDS = 1_000
+"""Bounds a slice, and with it how long the loop is busy at a time (about 20 ms)."""
+
+
+def now_ms() -> int:
+    """Return the time, in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def new_app(settings: Settings, group: str) -> faust.App:
+    """Return a Faust app with the settings that every worker here has."""
+    return faust.App(
+        group,
+        broker=faust_broker(settings),
+        broker_credentials=faust_credentials(settings),
+        broker_client_id=f"wellwon-{settings.instance}",
+        broker_session_timeout=settings.session_seconds,
+        broker_heartbeat_interval=settings.session_seconds / 4,
+        broker_request_timeout=max(30.0, settings.session_seconds),
+        broker_rebalance_timeout=30.0,
+        broker_commit_interval=settings.commit_seconds,
+        broker_max_poll_records=MAX_POLL_RECORDS,
+        consumer_auto_offset_reset="earliest",
+        store="memory://",
+        datadir=str(settings.data / "faust"),
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_buffer_maxsize=4,
+        stream_wait_empty=True,
+        web_enabled=False,
+    )
+
+
+class Detect:
+    """A running detect worker; see the module. `app` is the Faust app to start."""
+
+    def __init__(self, settings: Settings, make_core: MakeCore, policy: str) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.owned: dict[int, Owned] = {}
+        self.outlet: Outlet | None = None
+        self.failure: BaseException | None = None
+        self.failed = asyncio.Event()
+        self.suspended = True
+        """No slice is taken: before the first assignment, while rebalancing, and after a failure."""
+        self._make_core = make_core
+        self._policy = policy
+        self.state_topic_id = ""
+        self._generation = -1
+        self._revocations = 0
+        self._progress = asyncio.Event()
+        self._due = asyncio.Event()
+        self._topic = settings.topic(topics.CHANGES)
+        self.app = new_app(settings, settings.group)
+        use_slices(self.app, self)
+        source = self.app.topic(self._topic, key_serializer="raw", value_serializer="raw")
+        self.app.agent(source, name="detect")(self._agent)
+        self.app.on_rebalance_complete.connect(self._on_assigned)
+
+    # --- slices ------------------------------------------------------------------------------------------------------
+
+    async def _agent(self, slices: Any) -> None:
+        async for records in slices:
+            self.take(records)
+
+    def take(self, records: Slice) -> None:
+        """Apply a slice. A slice that comes while suspended is dropped: it is read again from the watermark."""
+        owned = self.owned.get(records[0].partition)
+        if owned is None or self.suspended:
+            return
+        try:
+            owned.take(records)
+            if owned.settle():
+                self._due.set()
+        except Exception as error:
+            self.fail(error)
+
+    async def settling(self) -> None:
+        """Apply what falls due by the clock, in chunks between slices."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            blocked = False
+            for owned in list(self.owned.values()):
+                if self.suspended:
+                    break
+                if owned.pipeline.full:
+                    blocked = True
+                elif owned.settle():
+                    self._due.set()
+            if blocked:
+                self._due.set()
+                await self.wait_for_room(0.05)
+            await asyncio.sleep(0)
+
+    # --- what the transport asks (transport.Durable) -----------------------------------------------------------------
+
+    def watermarks(self) -> Mapping[TP, int]:
+        """Return the offsets that may be committed."""
+        return {
+            TP(self._topic, number): owned.pipeline.durable + 1
+            for number, owned in self.owned.items()
+            if owned.pipeline.durable >= 0
+        }
+
+    def full(self, tp: TP) -> bool:
+        """Tell whether the partition has enough under way."""
+        owned = self.owned.get(tp.partition)
+        return owned is not None and owned.pipeline.full
+
+    async def wait_for_room(self, timeout: float) -> None:
+        """Return when something was acknowledged, or after `timeout` seconds."""
+        self._progress.clear()
+        try:
+            await asyncio.wait_for(self._progress.wait(), timeout)
+        except TimeoutError:
+            return
+
+    async def drain(self) -> None:
+        """Take nothing more, and give what is under way half a session to become durable."""
+        self.suspended = True
+        self.metrics.ready.set(0)
+        self._revocations += 1
+        deadline = time.monotonic() + self.settings.session_seconds / 2
+        while not all(owned.pipeline.empty for owned in self.owned.values()):
+            if self.failure is not None or time.monotonic() > deadline:
+                log.warning("not everything became durable in time; the next owner does it again")
+                return
+            await self.wait_for_room(0.1)
+
+    # --- partitions --------------------------------------------------------------------------------------------------
+
+    async def _on_assigned(self, *_args: Any, **_kwargs: Any) -> None:
+        """Restore what was gained, then go on. Faust awaits this before it seeks and fetches."""
+        try:
+            await self._take_over()
+        except Exception as error:
+            self.fail(error)
+
+    async def _take_over(self) -> None:
+        generation: int = self.app.consumer_generation_id
+        revocations = self._revocations
+        wanted = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self._topic}
+        # A generation that this worker did not take part in may have had another owner of its partitions.
+        kept = wanted & set(self.owned) if generation == self._generation + 1 else set()
+        for number in set(self.owned) - kept:
+            self.owned.pop(number).let_go()
+        gained = sorted(wanted - kept)
+        if gained:
+            await self._restore(gained, generation)
+        for owned in self.owned.values():
+            owned.core.generation = generation
+        self._generation = generation
+        log.info("partitions assigned", extra={"generation": generation, "partitions": sorted(wanted)})
+        if revocations == self._revocations and self.failure is None:
+            self.suspended = False
+            self.metrics.ready.set(1)
+            self._due.set()
+            for number in gained:
+                self._announce_policy(self.owned[number])
+
+    def _announce_policy(self, owned: Owned) -> None:
+        """Write this worker's policy into the log, where it takes effect, unless the log has it already."""
+        assert self.outlet is not None
+        if owned.core.policy != self._policy or CONTROL_KEY not in owned.store:
+            self.outlet.control(owned.number, encode_policy(self._policy, now_ms()))
+
+    async def _restore(self, gained: list[int], generation: int) -> None:
+        began = time.monotonic()
+        built = await asyncio.to_thread(self._build, gained, generation)
+        for owned, lineage in built:
+            self.owned[owned.number] = owned
+            if lineage is not None:
+                owned.settle_lineage(lineage)
+        gc.collect()
+        gc.freeze()  # what was restored stays; the collector need not look at it again
+        took = time.monotonic() - began
+        self.metrics.restore_seconds.set(took)
+        deals = sum(len(owned.store) for owned, _ in built)
+        log.info("states restored", extra={"partitions": gained, "deals": deals, "seconds": round(took, 3)})
+
+    def _build(self, gained: list[int], generation: int) -> list[tuple[Owned, bytes | None]]:
+        """Runs in a thread: return the gained partitions, each with the lineage record to write if it has none."""
+        settings, outlet = self.settings, self.outlet
+        assert outlet is not None
+        source = restore.inspect(settings)
+        self.state_topic_id = source.state_id
+        restored = restore.restore(settings, source, gained, self.checkpoints)
+        built = []
+        for number, found in restored.items():
+            core = self._make_core(number, found.store, generation)
+            owned = Owned(settings, number, core, found.store, Changelog(number, found.end), outlet, self.metrics)
+            lineage = restore.Lineage(source.changes_id, source.partitions, settings.epoch)
+            owned.lineage = lineage.encode()
+            built.append((owned, None if lineage == found.lineage else owned.lineage))
+        return built
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of this group's checkpoints."""
+        return self.settings.data / self.settings.group
+
+    # --- start, failure, stop ----------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Connect the producers. Call on the event loop, before the app is started."""
+        self.outlet = Outlet(self.settings, self.fail)
+        self.outlet.progressed = self._progress.set
+
+    def fail(self, error: BaseException) -> None:
+        """Stop working: from here on an output could be wrong or missing."""
+        if self.failure is None:
+            self.failure = error
+            self.suspended = True
+            self.metrics.ready.set(0)
+            for owned in self.owned.values():
+                owned.pipeline.abandon()
+            self.failed.set()
+
+    def live(self) -> str | None:
+        """Say what is wrong with the worker as a whole, None if nothing is."""
+        return None if self.failure is None else str(self.failure)
+
+    def ready(self) -> str | None:
+        """Say why the worker processes nothing at the moment, None if it does."""
+        return self.live() or ("waiting for partitions, or restoring" if self.suspended else None)

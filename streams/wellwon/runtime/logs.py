@@ -1,0 +1,65 @@
+"""Log lines: one per event, as text for people or as JSON for a collector."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Any
+
+import orjson
+
+from wellwon.runtime.settings import Settings
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+QUIET = ("aiokafka", "faust", "mode", "kafka", "aiohttp")
+"""Libraries of which only warnings are shown, unless everything is asked for."""
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per line; the fields of ``extra=`` beside the message."""
+
+    def __init__(self, instance: str) -> None:
+        super().__init__()
+        self._instance = instance
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {
+            "at": f"{at}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "instance": self._instance,
+            "message": record.getMessage(),
+            **_extra(record),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+class TextLines(logging.Formatter):
+    """A line to read; the fields of ``extra=`` follow the message as name=value."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line without what follows an exception."""
+        fields = "".join(f" {key}={value}" for key, value in _extra(record).items())
+        return super().formatMessage(record) + fields
+
+
+def set_up(settings: Settings) -> None:
+    """Send all log lines to standard error, in the form the settings ask for."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(settings.instance) if settings.log == "json" else TextLines())
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.DEBUG if level <= logging.DEBUG else logging.WARNING)

@@ -1,0 +1,93 @@
+"""Every instrument. Nothing else creates one; deal and person ids are never labels.
+
+Counts arrive once per slice, already summed by the core.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from wellwon.core.partition import Counts
+
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+SLICE_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
+
+
+class Metrics:
+    """The instruments of one worker, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"wellwon_{name}", text, labels, registry=self.registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"wellwon_{name}", text, labels, registry=self.registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+            return Histogram(f"wellwon_{name}", text, (), registry=self.registry, buckets=buckets)
+
+        self.changes = counter("changes", "Changes applied, by source and kind.", "source", "kind")
+        self.skipped = counter("skipped_changes", "Changes read again after a restart, and applied already.")
+        self.duplicates = counter("duplicate_changes", "Changes that a source sent more than once.")
+        self.late = counter("late_changes", "Changes that came too late to be judged.")
+        self.transitions = counter(
+            "alert_transitions", "Alerts opened, changed and resolved.", "rule", "severity", "transition"
+        )
+        self.open = gauge("open_findings", "Alerts open now.", "rule", "severity")
+        self.wins = counter("wins", "Won deals by how they were won.", "reading")
+        self.dead_letters = counter("dead_letters", "Records refused, by reason.", "reason")
+        self.rule_seconds = counter("rule_seconds", "Time spent in each rule.", "rule")
+        self.latency = histogram(
+            "change_to_alert_seconds",
+            "From the timestamp of the first change of a slice to the acknowledgement of the slice's alerts.",
+            LATENCY_BUCKETS,
+        )
+        self.slice_size = histogram("slice_changes", "Records per slice handed over.", SLICE_BUCKETS)
+        self.lag = gauge("consumer_lag_records", "Records in the log that have not been read.", "partition")
+        self.deals = gauge("state_deals", "Deals held.", "partition")
+        self.bytes = gauge("state_bytes", "Encoded size of the states held, as of the last checkpoint.", "partition")
+        self.watermark_age = gauge(
+            "watermark_age_seconds", "Age of the oldest slice that is not durable; 0 when all are.", "partition"
+        )
+        self.restore_seconds = gauge("restore_seconds", "Time the last restoring of states took.")
+        self.rewritten = counter("foreign_states", "States rewritten after a worker that had lost them wrote them.")
+        self.ready = gauge("worker_ready", "1 when the worker holds its states and processes.")
+
+    def count(self, records: int, counts: Counts) -> None:
+        """Add what one slice brought; `records` is 0 for deals settled by the clock."""
+        if records:
+            self.slice_size.observe(records)
+        for (source, kind), number in counts.changes.items():
+            self.changes.labels(source, kind).inc(number)
+        for (rule, severity, transition), number in counts.transitions.items():
+            self.transitions.labels(rule, severity, transition).inc(number)
+        for (rule, severity), number in counts.open_findings.items():
+            self.open.labels(rule, severity).inc(number)
+        for reading, number in counts.wins.items():
+            self.wins.labels(reading).inc(number)
+        for reason, number in counts.dead_letters.items():
+            self.dead_letters.labels(reason).inc(number)
+        for rule, seconds in getattr(counts, "rule_seconds", {}).items():
+            self.rule_seconds.labels(rule).inc(seconds)
+        self.skipped.inc(counts.skipped)
+        self.duplicates.inc(counts.duplicates)
+        self.late.inc(counts.late)
+
+    def forget(self, partition: int) -> None:
+        """Drop the series of a partition that somebody else has now."""
+        family: Any
+        for family in (self.lag, self.deals, self.bytes, self.watermark_age):
+            family.remove(str(partition))
+
+    def page(self) -> bytes:
+        """Return the text that Prometheus reads."""
+        return generate_latest(self.registry)

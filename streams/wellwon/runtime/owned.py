@@ -1,0 +1,134 @@
+"""One partition that this worker owns: its states, the core that applies its log, and what is not durable yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wellwon.core.partition import Output
+from wellwon.runtime import deadletters, topics
+from wellwon.runtime.metrics import Metrics
+from wellwon.runtime.outlet import Changelog, Outlet, Record
+from wellwon.runtime.pipeline import Entry, Pipeline
+from wellwon.runtime.restore import LINEAGE
+from wellwon.runtime.settings import Settings
+
+
+class Core(Protocol):
+    """Applies one partition's log; see `wellwon.core.partition.Partition`."""
+
+    generation: int
+    policy: str
+
+    def apply(self, slice_: Iterable[Any]) -> Output: ...
+
+    def settle(self) -> Output | None: ...
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """States to be written to disk once everything in them is in the changelog."""
+
+    store: dict[bytes, bytes]
+    offset: int
+    after: int
+    """How many entries the pipeline must have finished."""
+
+
+class Owned:
+    """See the module. All methods run on the event loop and none of them waits."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        number: int,
+        core: Core,
+        store: dict[bytes, bytes],
+        changelog: Changelog,
+        outlet: Outlet,
+        metrics: Metrics,
+    ) -> None:
+        self.number = number
+        self.core = core
+        self.store = store
+        self.changelog = changelog
+        self.position = 0
+        """The next offset of the log to be applied."""
+        self.lineage: bytes = b""
+        self._outlet = outlet
+        self._metrics = metrics
+        self._changes = settings.topic(topics.CHANGES)
+        self._alerts = settings.topic(topics.ALERTS)
+        self._wins = settings.topic(topics.WINS)
+        self._dead_letters = settings.topic(topics.DEAD_LETTERS)
+        self._rereads = settings.topic(topics.REREADS)
+        self.pipeline = Pipeline(lambda entry: outlet.states(entry, changelog))
+
+    def take(self, records: Sequence[Any]) -> None:
+        """Apply a slice of the log and send what comes of it."""
+        output = self.core.apply(records)
+        self.position = records[-1].offset + 1
+        self._emit(output, len(records), records[0].timestamp)
+
+    def settle(self) -> bool:
+        """Apply what fell due by the clocks read, a chunk of it; False when nothing is due."""
+        output = self.core.settle()
+        if output is None:
+            return False
+        self._emit(output, 0, None)
+        return True
+
+    def rewrite(self, keys: Iterable[bytes]) -> None:
+        """Send the states of these deals again as they are now (in turn, after what is under way)."""
+        states = {key: self.store.get(key) for key in keys}
+        self._metrics.rewritten.inc(len(states))
+        self.pipeline.push(Entry(-1, 0, states, entered=time.monotonic()))
+
+    def settle_lineage(self, value: bytes) -> None:
+        """Write down which log the states come from."""
+        self.lineage = value
+        self.pipeline.push(Entry(-1, 0, {LINEAGE: value}, entered=time.monotonic()))
+
+    def snapshot(self) -> Snapshot:
+        """Return the states as they are now; a checkpoint may be written once the pipeline has caught up with them."""
+        store = self.store.copy()
+        if self.lineage:
+            store[LINEAGE] = self.lineage
+        self._metrics.bytes.labels(self.number).set(sum(map(len, store.values())))
+        return Snapshot(store, self.changelog.next, self.pipeline.pushed)
+
+    def observe(self, end: int | None) -> None:
+        """Update the gauges; `end` is the log's next offset if it is known."""
+        oldest = self.pipeline.oldest
+        self._metrics.watermark_age.labels(self.number).set(0 if oldest is None else time.monotonic() - oldest)
+        self._metrics.deals.labels(self.number).set(len(self.store))
+        if end is not None:
+            self._metrics.lag.labels(self.number).set(max(0, end - self.position))
+
+    def let_go(self) -> None:
+        """Stop: what is not durable belongs to the next owner."""
+        self.pipeline.abandon()
+        self._metrics.forget(self.number)
+
+    def _emit(self, output: Output, records: int, timestamp: int | None) -> None:
+        urgent: list[Record] = [(self._alerts, key, value) for key, value in output.alerts]
+        urgent += [(self._wins, key, value) for key, value in output.wins]
+        urgent += [(self._rereads, key, value) for key, value in output.rereads]
+        if output.dead_letters:
+            now = time.time_ns() // 1_000_000
+            urgent += [
+                (self._dead_letters, letter.key, deadletters.encode(letter, self._changes, self.number, now))
+                for letter in output.dead_letters
+            ]
+        size = sum([len(value) for _, _, value in urgent])
+        entry = Entry(output.end_offset, len(urgent), output.states, entered=time.monotonic(), extra=size)
+        self.pipeline.push(entry)
+        if urgent:
+            alerted = self._alerted(timestamp) if output.alerts and timestamp else None
+            self._outlet.urgent(urgent, entry, alerted)
+        self._metrics.count(records, output.counts)
+
+    def _alerted(self, timestamp: int) -> Callable[[], None]:
+        return lambda: self._metrics.latency.observe(max(0.0, time.time() - timestamp / 1000))

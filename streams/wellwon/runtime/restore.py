@@ -1,0 +1,214 @@
+"""Bring back the states of the partitions that a worker gained: from the local checkpoint and the changelog's tail.
+
+States stay encoded; a deal is decoded when it is next touched. Runs in a thread, with its own consumer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from wellwon.core.state import PREFIX, VERSION, NewerState
+from wellwon.runtime import checkpoint, topics
+from wellwon.runtime.connection import librdkafka
+from wellwon.runtime.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LINEAGE = b"\0lineage"
+"""Key of the one changelog record per partition that belongs to the runtime: which log the states come from."""
+IDLE_S = 30.0
+"""Restoring gives up when the changelog brings nothing for so long."""
+START_OVER = (
+    "deals would land where their states are not. Make the change topic anew with the old number of partitions, or"
+    " start over: a new WELLWON_GROUP, an empty {}, and the history ingested again"
+)
+
+
+class Refused(Exception):
+    """The worker must not start on this log; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Which log a partition's states were made from."""
+
+    topic_id: str
+    partitions: int
+    epoch: int
+
+    def encode(self) -> bytes:
+        """Return the value of the lineage record."""
+        return json.dumps({"topic_id": self.topic_id, "partitions": self.partitions, "epoch": self.epoch}).encode()
+
+    @classmethod
+    def decode(cls, value: bytes) -> Lineage:
+        """Read the value of a lineage record."""
+        return cls(**json.loads(value))
+
+
+@dataclass(slots=True)
+class Restored:
+    """One partition as it was when the changelog ended."""
+
+    store: dict[bytes, bytes] = field(default_factory=dict)
+    end: int = 0
+    """The changelog's next offset."""
+    lineage: Lineage | None = None
+    from_checkpoint: int = 0
+    from_changelog: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The change topic and the changelog as the broker has them now."""
+
+    changes_id: str
+    state_id: str
+    partitions: int
+
+
+def inspect(settings: Settings) -> Log:
+    """Ask the broker for both topics. Raises Refused where one is missing or they do not go together."""
+    if not settings.declare_topics and settings.kafka_version:
+        return Log("", "", settings.partitions)  # the embedded broker keeps no topic ids, and starts empty
+    pair = (topics.CHANGES, topics.STATE)
+    found = topics.describe(settings, [topic for topic in topics.TOPICS if topic.name in pair])
+    changes, state = found[topics.CHANGES], found[topics.STATE]
+    if changes is None or state is None:
+        raise Refused("topics are missing: run `wellwon topics create`, or set WELLWON_DECLARE_TOPICS=yes")
+    if changes.partitions != state.partitions:
+        raise Refused(
+            f"{changes.name} has {changes.partitions} partitions, and its states in {state.name} have"
+            f" {state.partitions}: {START_OVER.format(state.name)}"
+        )
+    return Log(changes.id, state.id, changes.partitions)
+
+
+def restore(settings: Settings, source: Log, partitions: Iterable[int], folder: Path) -> dict[int, Restored]:
+    """Return the states of `partitions`. Raises Refused, NewerState, KafkaException."""
+    topic = settings.topic(topics.STATE)
+    consumer = Consumer(
+        librdkafka(settings)
+        | {
+            "group.id": f"{settings.group}-restore",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 100,
+            "fetch.error.backoff.ms": 100,
+            "queued.max.messages.kbytes": 65_536,
+            "max.partition.fetch.bytes": 4 * 2**20,
+        }
+    )
+    try:
+        results: dict[int, Restored] = {}
+        for partition in partitions:
+            start, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            found = _from_checkpoint(settings, source, folder, partition, end)
+            found_at = found.end
+            found.end = end
+            results[partition] = found
+            if (begin := max(start, found_at)) < end:
+                _read_tail(consumer, topic, partition, begin, found)
+            _check(settings, source, consumer, partition, found)
+        return results
+    finally:
+        consumer.close()
+
+
+def _from_checkpoint(settings: Settings, source: Log, folder: Path, partition: int, end: int) -> Restored:
+    path = checkpoint.path_of(folder, settings.topic(topics.STATE), partition)
+    try:
+        header, store = checkpoint.load(path, topic_id=source.state_id, partition=partition)
+        if header.offset > end:
+            raise checkpoint.BadCheckpoint(f"{path.name}: ahead of its changelog")
+    except checkpoint.BadCheckpoint as error:
+        if path.exists():
+            log.warning("checkpoint not used, reading the whole changelog: %s", error)
+        return Restored()
+    found = Restored(store, header.offset, from_checkpoint=len(store))
+    _take_lineage(found)
+    return found
+
+
+def _take_lineage(found: Restored) -> None:
+    value = found.store.pop(LINEAGE, None)
+    if value is not None:
+        found.lineage = Lineage.decode(value)
+
+
+def _read_tail(consumer: Consumer, topic: str, partition: int, begin: int, found: Restored) -> None:
+    consumer.assign([TopicPartition(topic, partition, begin)])
+    store, end, position = found.store, found.end, begin
+    get, pop, newest = store.get, store.pop, VERSION
+    deadline = time.monotonic() + IDLE_S
+    while position < end:
+        batch = consumer.consume(10_000, timeout=0.2)
+        for message in batch:
+            error = message.error()
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF or error.retriable():
+                    continue
+                raise KafkaException(error)
+            key, value = message.key() or b"", message.value()
+            if value is None:
+                pop(key, None)
+            elif key == LINEAGE:
+                store[key] = value
+            else:
+                if value[0] > newest:
+                    raise NewerState(
+                        f"{topic} holds states of version {value[0]}, and this wellwon knows versions up to {newest}:"
+                        " start the newer wellwon again, or restore the topic from before the upgrade"
+                    )
+                old = get(key)
+                # A worker that should have been gone may have written after its successor: the log decides.
+                if old is None or value[9:17] >= old[9:17] or value[1:5] > old[1:5]:
+                    store[key] = value
+        if batch:
+            position = batch[-1].offset() + 1
+            deadline = time.monotonic() + IDLE_S
+            found.from_changelog += len(batch)
+        else:
+            # Compaction may have removed the last offsets; the consumer's position still passes them.
+            position = max(position, consumer.position([TopicPartition(topic, partition)])[0].offset)
+            if time.monotonic() > deadline:
+                raise Refused(f"{topic}-{partition} stopped at offset {position} of {end}: is the broker well?")
+    _take_lineage(found)
+
+
+def _check(settings: Settings, source: Log, consumer: Consumer, partition: int, found: Restored) -> None:
+    """Refuse a log that is not the one the states were made from."""
+    was = found.lineage
+    if was is not None and was.partitions != source.partitions:
+        raise Refused(
+            f"the states were made when {settings.topic(topics.CHANGES)} had {was.partitions} partitions, it now has"
+            f" {source.partitions}: {START_OVER.format(settings.topic(topics.STATE))}"
+        )
+    if was is not None and was.epoch < settings.epoch:
+        return  # the operator says that this is a new log
+    made_anew = (
+        f"; if the topic was made anew, set WELLWON_EPOCH={settings.epoch + 1}: states are kept, and the new log is"
+        " read from its beginning. If not, the log lost its end: restore it"
+    )
+    topic = settings.topic(topics.CHANGES)
+    if was is not None and was.topic_id and source.changes_id and was.topic_id != source.changes_id:
+        raise Refused(f"{topic} is not the topic that the states were made from{made_anew}")
+    epoch = settings.epoch.to_bytes(4, "big")
+    guards = (int.from_bytes(value[9:17], "big", signed=True) for value in found.store.values() if value[1:5] == epoch)
+    guard = max(guards, default=-1)
+    if guard >= 0:
+        _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+        if guard >= end:
+            raise Refused(
+                f"{topic}-{partition} ends at offset {end}, and states were made from offset {guard} of it{made_anew}"
+            )
+
+
+assert PREFIX.format == ">BIIqq", "the slices above read epoch and source offset from the prefix"

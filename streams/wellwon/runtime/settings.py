@@ -1,0 +1,168 @@
+"""What operators set: environment variables, read once into one frozen `Settings`.
+
+The policy (what RevOps sets) is a file; only its path is here.
+"""
+
+# ruff: noqa: RUF009 - a setting is a field, and its default never changes
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+PREFIX = "WELLWON_"
+
+
+class SettingsError(ValueError):
+    """One or more settings are missing or wrong; the message lists all of them."""
+
+
+def _setting(default: Any, doc: str, parse: Callable[[str], Any] = str, **limits: Any) -> Any:
+    return field(default=default, metadata={"doc": doc, "parse": parse, **limits})
+
+
+def _servers(text: str) -> str:
+    for server in text.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError("host:port, or several with commas between")
+    return ",".join(server.strip() for server in text.split(","))
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("host:port, for instance 0.0.0.0:9464 (port 0: any free one)")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _file(text: str) -> Path:
+    path = _path(text)
+    if not path.is_file():
+        raise ValueError("a file that exists")
+    return path
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
+        return text
+
+    return parse
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)+", text):
+        raise ValueError("a version, for instance 2.0")
+    return text
+
+
+def _flag(text: str) -> bool:
+    return _choice("yes", "no")(text) == "yes"
+
+
+def _between(kind: type[int] | type[float], low: float, high: float) -> Callable[[str], int | float]:
+    def parse(text: str) -> int | float:
+        wanted = f"a {'whole number' if kind is int else 'number'} from {low:g} to {high:g}"
+        try:
+            value = kind(text)
+        except ValueError:
+            raise ValueError(wanted) from None
+        if not low <= value <= high:
+            raise ValueError(wanted)
+        return value
+
+    return parse
+
+
+_seconds = _between(float, 0.05, 86_400)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The operator's settings. The variable of a field is ``WELLWON_`` and its name in capitals."""
+
+    kafka: str = _setting("", "Kafka's bootstrap servers, host:port", _servers, required=True)
+    policy: Path | None = _setting(None, "the policy file (YAML); without it the defaults hold", _file)
+    topic_prefix: str = _setting("wellwon.", "what the names of all topics begin with")
+    group: str = _setting("wellwon-detect", "consumer group of the detect workers")
+    partitions: int = _setting(4, "partitions of the change topic and of its state", _between(int, 1, 1000))
+    replication: int = _setting(1, "replicas of each topic when it is created", _between(int, 1, 9))
+    epoch: int = _setting(0, "raise it by one when the change topic was made anew", _between(int, 0, 2**31))
+    data: Path = _setting(Path(".wellwon"), "folder of the local checkpoints", _path)
+    checkpoint_seconds: float = _setting(300.0, "time between local checkpoints", _seconds)
+    http: str = _setting("127.0.0.1:9464", "where /metrics, /live and /ready are served", _address)
+    clock: Literal["wall", "log"] = _setting(
+        "wall", "who writes clock records: the worker (wall), or whoever fills the log (log)", _choice("wall", "log")
+    )
+    clock_seconds: float = _setting(10.0, "time between two clock records", _seconds)
+    session_seconds: float = _setting(10.0, "silence after which Kafka gives a worker's partitions away", _seconds)
+    commit_seconds: float = _setting(1.0, "time between commits of the durable watermark", _seconds)
+    declare_topics: bool = _setting(True, "create what topics are missing (yes, no)", _flag)
+    log: Literal["text", "json"] = _setting("text", "form of the log lines", _choice("text", "json"))
+    log_level: str = _setting("info", "least severe line logged", _choice("debug", "info", "warning", "error"))
+    instance: str = _setting(socket.gethostname(), "name of this worker in its logs and its folder of checkpoints")
+    kafka_version: str = _setting(
+        "", "protocol version for administration where it cannot be negotiated, for instance 2.0", _version
+    )
+    kafka_security: Literal["plaintext", "tls", "sasl-plaintext", "sasl-tls"] = _setting(
+        "plaintext", "how to connect", _choice("plaintext", "tls", "sasl-plaintext", "sasl-tls")
+    )
+    kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = _setting(
+        "PLAIN", "SASL mechanism", _choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+    )
+    kafka_user: str = _setting("", "SASL user")
+    kafka_password: str = _setting("", "SASL password", secret=True)
+    kafka_ca: Path | None = _setting(None, "certificate authorities to trust (PEM)", _file)
+    kafka_cert: Path | None = _setting(None, "this client's certificate (PEM)", _file)
+    kafka_key: Path | None = _setting(None, "the key of this client's certificate (PEM)", _file)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read and check everything. Raises SettingsError with one line for each thing that is wrong."""
+        source = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        wrong: list[str] = []
+        for item in fields(cls):
+            name = PREFIX + item.name.upper()
+            text = source.get(name, "").strip()
+            if text:
+                try:
+                    values[item.name] = item.metadata["parse"](text)
+                except ValueError as error:
+                    shown = "***" if item.metadata.get("secret") else repr(text)
+                    wrong.append(f"{name}={shown}: expected {error} ({item.metadata['doc']})")
+            elif item.metadata.get("required"):
+                wrong.append(f"{name} is not set: {item.metadata['doc']}")
+        security = values.get("kafka_security", "plaintext")
+        if security.startswith("sasl"):
+            for name in ("kafka_user", "kafka_password"):
+                if not values.get(name):
+                    wrong.append(f"{PREFIX}{name.upper()} is not set, and {PREFIX}KAFKA_SECURITY={security} needs it")
+        if ("kafka_cert" in values) != ("kafka_key" in values):
+            wrong.append(f"{PREFIX}KAFKA_CERT and {PREFIX}KAFKA_KEY go together: set both or none")
+        if wrong:
+            raise SettingsError("\n".join(wrong))
+        return cls(**values)
+
+    @classmethod
+    def describe(cls) -> list[tuple[str, str, str]]:
+        """Return (variable, default, what it is) of each setting, in order."""
+        return [
+            (PREFIX + item.name.upper(), "" if item.default is None else str(item.default), item.metadata["doc"])
+            for item in fields(cls)
+        ]
+
+    def topic(self, name: str) -> str:
+        """Return the full name of a topic, for instance of ``alerts``."""
+        return self.topic_prefix + name

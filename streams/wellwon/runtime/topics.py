@@ -1,0 +1,237 @@
+"""Every topic wellwon reads or writes: declared as data, created, compared with what the broker has.
+
+The map in `streams/README.md` is generated from `TOPICS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from kafka.admin import ConfigResource, KafkaAdminClient
+from kafka.errors import TopicAlreadyExistsError
+
+from wellwon.runtime.connection import kafka_python
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wellwon.runtime.settings import Settings
+
+CHANGES = "opportunity-changes"
+ALERTS = "alerts"
+WINS = "wins"
+DEAD_LETTERS = "dead-letters"
+REREADS = "rereads"
+STATE = "detect-state"
+RAW = "raw."
+"""Prefix of the topics that hold a source's own events: ``raw.salesforce`` and so on."""
+
+DAY_MS = 86_400_000
+CHANGE_BYTES = 4 * 2**20
+"""Largest change accepted into the log. Its dead letter holds it in base64, so that topic takes twice as much."""
+DEAD_LETTER_BYTES = 2 * CHANGE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic: its name without prefix, what its records are keyed by, who reads and writes it."""
+
+    name: str
+    key: str
+    value: str
+    cleanup: Literal["delete", "compact"]
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    partitions: int | None = None
+    """None: as many as `Settings.partitions`."""
+    retention_ms: int | None = None
+    config: dict[str, str] = field(default_factory=dict)
+
+    def settings(self) -> dict[str, str]:
+        """Return the topic-level configuration that the broker must have."""
+        wanted = {"cleanup.policy": self.cleanup, **self.config}
+        if self.retention_ms is not None:
+            wanted["retention.ms"] = str(self.retention_ms)
+        return wanted
+
+
+TOPICS: tuple[Topic, ...] = (
+    Topic(
+        CHANGES,
+        key="opportunity id",
+        value="opportunity-change.v1, clock and policy records among them",
+        cleanup="delete",
+        writers=("normalise", "ingest", "detect (clock and policy records)"),
+        readers=("detect",),
+        retention_ms=7 * DAY_MS,
+        config={"max.message.bytes": str(CHANGE_BYTES)},
+    ),
+    Topic(
+        ALERTS,
+        key="opportunity id",
+        value="alert.v1: opened, changed, resolved",
+        cleanup="delete",
+        writers=("detect",),
+        readers=("deliver", "web"),
+        retention_ms=30 * DAY_MS,
+    ),
+    Topic(
+        WINS,
+        key="opportunity id",
+        value="win.v1: how a deal was won",
+        cleanup="compact",
+        writers=("detect",),
+        readers=("deliver", "web"),
+    ),
+    Topic(
+        DEAD_LETTERS,
+        key="opportunity id where known",
+        value="dead-letter.v1: the original bytes, where they were, and why they were refused",
+        cleanup="delete",
+        writers=("detect", "normalise"),
+        readers=("wellwon dead-letters",),
+        partitions=1,
+        retention_ms=30 * DAY_MS,
+        config={"max.message.bytes": str(DEAD_LETTER_BYTES)},
+    ),
+    Topic(
+        REREADS,
+        key="opportunity id",
+        value="reread.v1: a deal whose state should be read again from the CRM",
+        cleanup="delete",
+        writers=("detect", "normalise"),
+        readers=("sources",),
+        partitions=1,
+        retention_ms=7 * DAY_MS,
+    ),
+    Topic(
+        STATE,
+        key="opportunity id",
+        value="state of one deal (internal)",
+        cleanup="compact",
+        writers=("detect",),
+        readers=("detect (restore)",),
+        # A record of a worker that should be gone is rewritten by the owner long before compaction may act on it.
+        config={"min.compaction.lag.ms": "3600000", "segment.ms": str(DAY_MS)},
+    ),
+)
+
+
+def raw_topic(source: str) -> Topic:
+    """Return the topic of a source's own events. One partition: bulk edits are seen before the split by deal."""
+    return Topic(
+        RAW + source,
+        key="any",
+        value=f"events of {source} as they came",
+        cleanup="delete",
+        writers=(f"{source} connector",),
+        readers=("normalise",),
+        partitions=1,
+        retention_ms=7 * DAY_MS,
+        config={"max.message.bytes": str(CHANGE_BYTES)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A topic as the broker has it."""
+
+    topic: Topic
+    name: str
+    id: str
+    partitions: int
+    config: dict[str, str]
+
+    def differences(self, wanted_partitions: int) -> list[str]:
+        """Say in words what is not as declared; empty when all is well."""
+        found = []
+        if self.partitions != wanted_partitions:
+            found.append(f"{self.name} has {self.partitions} partitions, declared are {wanted_partitions}")
+        for key, value in self.topic.settings().items():
+            if self.config.get(key) != value:
+                found.append(f"{self.name} has {key}={self.config.get(key)}, declared is {value}")
+        return found
+
+
+@contextmanager
+def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
+    """Open an administrator's connection for the length of a ``with`` block."""
+    client = KafkaAdminClient(**kafka_python(settings))
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def partitions_of(topic: Topic, settings: Settings) -> int:
+    """Return how many partitions the topic is to have."""
+    return topic.partitions or settings.partitions
+
+
+def describe(settings: Settings, topics: Iterable[Topic] = TOPICS) -> dict[str, Found | None]:
+    """Return what the broker has for each declared topic, by name without prefix; None where it is missing."""
+    declared = {settings.topic(topic.name): topic for topic in topics}
+    with admin(settings) as client:
+        metadata = {entry["name"]: entry for entry in client.describe_topics(list(declared))}
+        present = [name for name in declared if metadata[name]["error_code"] == 0]
+        configs = _configs(client, present)
+    return {
+        topic.name: Found(
+            topic=topic,
+            name=name,
+            id=str(metadata[name]["topic_id"] or ""),
+            partitions=len(metadata[name]["partitions"]),
+            config=configs[name],
+        )
+        if name in configs
+        else None
+        for name, topic in declared.items()
+    }
+
+
+def _configs(client: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    reply = client.describe_configs([ConfigResource("TOPIC", name) for name in names], config_filter="all")
+    return {name: {key: entry["value"] for key, entry in reply["topic"][name].items()} for name in names}
+
+
+def create(settings: Settings, topics: Iterable[Topic] = TOPICS) -> list[str]:
+    """Create the topics that are missing and return their names. Topics that exist are left as they are."""
+    missing = [topic for topic in topics if describe(settings, [topic])[topic.name] is None]
+    created = []
+    with admin(settings) as client:
+        for topic in missing:
+            name = settings.topic(topic.name)
+            wanted: dict[str, Any] = {
+                "num_partitions": partitions_of(topic, settings),
+                "replication_factor": settings.replication,
+                "configs": topic.settings(),
+            }
+            try:
+                client.create_topics({name: wanted})
+            except TopicAlreadyExistsError:
+                continue  # another worker was faster
+            created.append(name)
+        if created:
+            client.wait_for_topics(created)
+    return created
+
+
+def verify(settings: Settings, topics: Iterable[Topic] = TOPICS) -> list[str]:
+    """Compare the broker with the declarations and say what differs, one line each; empty when all is well.
+
+    Raises KafkaError when the broker cannot be asked.
+    """
+    found = describe(settings, topics)
+    lines = []
+    for topic in topics:
+        entry = found[topic.name]
+        if entry is None:
+            lines.append(f"{settings.topic(topic.name)} does not exist")
+        else:
+            lines += entry.differences(partitions_of(topic, settings))
+    return lines
