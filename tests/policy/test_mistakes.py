@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
 from policy.toy_rules import RULES
 from wellwon.policy import PolicyError, load_policy
 from wellwon.policy.schema import policy_schema

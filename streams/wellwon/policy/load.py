@@ -27,24 +27,17 @@ from wellwon.policy.problem import PolicyError
 from wellwon.policy.read import Reader
 from wellwon.policy.shape import policy_shape
 from wellwon.policy.written import read_yaml
+from wellwon.rules import RULES
 
 WINDOW_DAYS = {"quarter": 10, "month": 4}
 COMMIT_LOCK_DAYS = {"quarter": 30, "month": 10}
 
 
-def registry() -> Sequence[RuleSpec]:
-    """The rules that wellwon has."""
-    from wellwon.rules import RULES
-
-    return RULES
-
-
-def load_policy(text: str, file: str = "policy.yaml", rules: Sequence[RuleSpec] | None = None) -> Policy:
+def load_policy(text: str, file: str = "policy.yaml", rules: Sequence[RuleSpec] = RULES) -> Policy:
     """The policy that a YAML text means; an empty text is the defaults.
 
     ``file`` is only named in messages. Raises `PolicyError` with every mistake, each with file, line and column.
     """
-    rules = registry() if rules is None else rules
     written, problems = read_yaml(text, file)
     reader = Reader(file)
     found = reader.section(policy_shape(rules), written)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wellwon.core.rule import RuleSpec
-from wellwon.policy.load import load_policy, registry
+from wellwon.policy.load import load_policy
 from wellwon.policy.shape import (
     Choice,
     Day,
@@ -20,14 +20,14 @@ from wellwon.policy.shape import (
     Text,
     policy_shape,
 )
+from wellwon.rules import RULES
 
 ID = "urn:wellwon:policy"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def policy_schema(rules: Sequence[RuleSpec] | None = None) -> dict[str, Any]:
+def policy_schema(rules: Sequence[RuleSpec] = RULES) -> dict[str, Any]:
     """What `load_policy` takes, as far as a schema can say it."""
-    rules = registry() if rules is None else rules
     return {"$schema": DIALECT, "$id": ID, "title": "wellwon policy", **_schema(policy_shape(rules), _defaults(rules))}
 
 

@@ -11,7 +11,6 @@ from wellwon.core.items import WRITER_KINDS
 from wellwon.core.model import CATEGORIES, DEAL_TYPES, MODES
 from wellwon.core.rule import RuleSpec, param_fields
 
-
 KEY: Final = "a key"
 """What the keys of a section are where there is no better word."""
 
