@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -164,3 +165,9 @@ def some_workdays(rng: Random, low: int, high: int, count: int) -> list[int]:
 def office_hours(rng: Random, day: int) -> int:
     """An instant, in whole seconds, between 9:00 and 17:00 local time of a day."""
     return calendar().midnight(day) + rng.randrange(9 * 3600, 17 * 3600) * SECOND
+
+
+@cache
+def policy_text() -> str:
+    """The organisation's policy, as RevOps would have written it."""
+    return Path(__file__).with_name("policy.yaml").read_text(encoding="utf-8")
