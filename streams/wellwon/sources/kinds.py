@@ -1,0 +1,96 @@
+"""The kinds of input that ``wellwon ingest`` and ``wellwon replay`` read, by name."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from wellwon.sources.change import Ignored, Outcome, Rejected
+from wellwon.sources.field_history import read_field_history
+from wellwon.sources.generic import read_change
+from wellwon.sources.history import Options
+from wellwon.sources.mapping import SourceView
+from wellwon.sources.salesforce import SalesforceCdc
+from wellwon.sources.stage_history import read_stage_history
+
+RecordReader = Callable[[bytes], Iterator[Outcome]]
+TableReader = Callable[[Sequence[tuple[str, bytes]], SourceView, Options], Iterator[Outcome]]
+
+STDIN: Final = "-"
+LINE_MAX: Final = 16 * 2**20
+"""A line longer than this is rejected in pieces rather than held in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of input: records one at a time (a line of a file, a message of a raw topic), or whole tables."""
+
+    name: str
+    summary: str
+    records: Callable[[SourceView], RecordReader] | None = None
+    tables: TableReader | None = None
+
+
+KINDS: Final[dict[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind("changes", "opportunity-change.v1, one JSON object a line", records=lambda _: read_change),
+        Kind(
+            "salesforce-cdc",
+            "Salesforce Change Data Capture events (CometD, Pub/Sub, Kafka Connect), one JSON object a line",
+            records=lambda view: SalesforceCdc(view).read,
+        ),
+        Kind("salesforce-history", "OpportunityHistory as CSV, with Opportunity if at hand", tables=read_stage_history),
+        Kind("salesforce-field-history", "OpportunityFieldHistory as CSV", tables=read_field_history),
+    )
+}
+
+
+def kind_named(name: str) -> Kind:
+    """The kind with this name. Raises ValueError with the names there are."""
+    if name in KINDS:
+        return KINDS[name]
+    near = difflib.get_close_matches(name, KINDS, 1)
+    hint = f": did you mean {near[0]}?" if near else f"; there are {', '.join(KINDS)}"
+    raise ValueError(f"no kind of input is called {name!r}{hint}")
+
+
+def read_files(kind: Kind, files: Sequence[str], view: SourceView, options: Options) -> Iterator[Outcome]:
+    """What the files (``-``: standard input) hold, in the order in which it is to be processed.
+
+    Raises `NotATable` for a file that is none, OSError for one that cannot be read.
+    """
+    if kind.tables is not None:
+        yield from kind.tables([(name, _content(name)) for name in files], view, options)
+        return
+    assert kind.records is not None
+    read = kind.records(view)
+    for name in files:
+        for number, line in _lines(name):
+            if not line.strip():
+                yield Ignored("empty")
+                continue
+            for outcome in read(line):
+                if isinstance(outcome, Rejected):
+                    outcome = replace(outcome, where=f"{_shown(name)}:{number}")
+                yield outcome
+
+
+def _shown(name: str) -> str:
+    return "standard input" if name == STDIN else name
+
+
+def _content(name: str) -> bytes:
+    return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+
+
+def _lines(name: str) -> Iterator[tuple[int, bytes]]:
+    with sys.stdin.buffer if name == STDIN else Path(name).open("rb") as file:
+        number = 0
+        while line := file.readline(LINE_MAX):
+            number += 1
+            yield number, line.rstrip(b"\r\n")
