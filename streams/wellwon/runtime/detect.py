@@ -238,6 +238,7 @@ class Detect:
 
     def open(self) -> None:
         """Connect the producers. Call on the event loop, before the app is started."""
+        self.settings.data.mkdir(parents=True, exist_ok=True)
         self.outlet = Outlet(self.settings, self.fail)
         self.outlet.progressed = self._progress.set
 

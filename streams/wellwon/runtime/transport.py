@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 from aiokafka import ConsumerRecord
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from faust import App
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
@@ -58,6 +59,8 @@ class _Unread(dict[TP, Any]):
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    logger = driver.logger
+
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         # Without tables Faust takes the round-robin assignor, which moves partitions whenever a worker comes or goes.
@@ -69,6 +72,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 class SliceConsumer(driver.Consumer):
     """Faust's consumer over slices; see the module."""
 
+    logger = driver.logger
     durable: Durable | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -131,7 +135,10 @@ class SliceConsumer(driver.Consumer):
         """Commit the durable watermarks that have advanced, of the partitions held now."""
         if self.durable is None:
             return False
-        held = self.assignment()
+        try:
+            held = self.assignment()
+        except ConsumerNotStarted:
+            return False
         advanced = {
             tp: offset
             for tp, offset in self.durable.watermarks().items()
