@@ -139,12 +139,24 @@ class Draft:
     # --- saves ---------------------------------------------------------------------------------------------------
 
     def write(
-        self, at: int, values: dict[str, Any], *, kind: str = "changed", writer: str = "", writer_kind: str = "user",
-        bulk: int = 1, transaction: int | None = None,
+        self,
+        at: int,
+        values: dict[str, Any],
+        *,
+        kind: str = "changed",
+        writer: str = "",
+        writer_kind: str = "user",
+        bulk: int = 1,
+        transaction: int | None = None,
     ) -> Save:
         """One save of the opportunity itself."""
         save = Save(
-            at, kind, values, writer or self.owner, writer_kind, bulk,
+            at,
+            kind,
+            values,
+            writer or self.owner,
+            writer_kind,
+            bulk,
             len(self.saves) if transaction is None else transaction,
         )
         self.saves.append(save)
@@ -176,8 +188,11 @@ class Draft:
             values["term_months"] = self.term
         lead = self.rng.random() < 0.15
         return self.write(
-            self.on(day), {**values, **more}, kind="created",
-            writer="005Leads" if lead else "", writer_kind="integration" if lead else "user",
+            self.on(day),
+            {**values, **more},
+            kind="created",
+            writer="005Leads" if lead else "",
+            writer_kind="integration" if lead else "user",
         )
 
     def advance(self, at: int, stage: int, category: str = "", *, priced: bool = False, **more: Any) -> Save:
@@ -237,8 +252,16 @@ class Draft:
     # --- passages that many stories share ---------------------------------------------------------------------------
 
     def mature(
-        self, by: int, reach: int, close_date: int, *, category: str = "", created: int | None = None,
-        first_date: int | None = None, days: int = 0, priced: bool = True,
+        self,
+        by: int,
+        reach: int,
+        close_date: int,
+        *,
+        category: str = "",
+        created: int | None = None,
+        first_date: int | None = None,
+        days: int = 0,
+        priced: bool = True,
     ) -> None:
         """From creation to a stage, reached on the day ``by`` at the latest, priced on the way.
 
@@ -258,7 +281,9 @@ class Draft:
         priced_at_stage = PROPOSAL if PROPOSAL in path else reach
         for number, stage in enumerate(path, start=1):
             self.advance(
-                self.on(start + step * number), stage, category if stage == reach else "",
+                self.on(start + step * number),
+                stage,
+                category if stage == reach else "",
                 priced=priced and stage == priced_at_stage,
             )
 

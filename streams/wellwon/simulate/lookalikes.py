@@ -37,7 +37,9 @@ def early_win(draft: Draft) -> Planted:
     draft.mature(quarter.window - rng.randrange(4, 20), NEGOTIATION, quarter.end + rng.randrange(4, 30))
     final = format_money(draft.amount * rng.randrange(80, 89) // 100)
     draft.win(draft.on(some_workday(rng, quarter.window, quarter.end)), amount=final)
-    return Planted((), "date and amount were written with the close: the CRM sets the date of a win to today", "unknown")
+    return Planted(
+        (), "date and amount were written with the close: the CRM sets the date of a win to today", "unknown"
+    )
 
 
 def last_evening_win(draft: Draft) -> Planted:
@@ -47,7 +49,9 @@ def last_evening_win(draft: Draft) -> Planted:
     evening = organisation.calendar().midnight(quarter.end) + 21 * HOUR + rng.randrange(3600) * SECOND
     draft.win(max(evening, draft.cursor + HOUR))
     reading = "unknown" if draft.style == UNPRICED else "earned"
-    return Planted((), "won on the last evening: the date that the CRM wrote is the next quarter's first, in UTC", reading)
+    return Planted(
+        (), "won on the last evening: the date that the CRM wrote is the next quarter's first, in UTC", reading
+    )
 
 
 def bulk_edit(draft: Draft) -> Planted:
@@ -71,7 +75,9 @@ def bulk_edit_found_later(draft: Draft) -> Planted:
     at = max(at, draft.cursor + HOUR)
     draft.redate(at, quarter.end + 31, writer="005Operations")
     moved = len(draft.saves) - 1
-    draft.saves.append(Save(at + 20 * SECOND, "reclassified", {}, "", "system", transaction=moved + 1, changes=(moved,)))
+    draft.saves.append(
+        Save(at + 20 * SECOND, "reclassified", {}, "", "system", transaction=moved + 1, changes=(moved,))
+    )
     finish(draft)
     return Planted((), "the move turned out to be part of a bulk edit and was taken back")
 
@@ -213,7 +219,9 @@ def first_day_pricing(draft: Draft) -> Planted:
     draft.advance(draft.on(priced_on), PROPOSAL, priced=True)
     draft.price(later(rng, draft.cursor, 2, 4), draft.discount + 600)
     draft.win(draft.on(won_on))
-    return Planted((), "first priced that day: the discount that stands a day later is the baseline, not the first draft")
+    return Planted(
+        (), "first priced that day: the discount that stands a day later is the baseline, not the first draft"
+    )
 
 
 def legal_review(draft: Draft) -> Planted:

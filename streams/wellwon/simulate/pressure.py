@@ -35,7 +35,9 @@ def late_discount(draft: Draft) -> Planted:
         return Planted(("late-discount",), "the discount was raised with the win, in the last days", "pressured")
     draft.price(draft.on(raised_on), discount)
     draft.win(draft.on(won_on))
-    return Planted(("late-discount",), "the discount was raised at once in the last days, nothing in return", "pressured")
+    return Planted(
+        ("late-discount",), "the discount was raised at once in the last days, nothing in return", "pressured"
+    )
 
 
 def discount_creep(draft: Draft) -> Planted:
@@ -133,13 +135,17 @@ def period_end_push(draft: Draft) -> Planted:
     by = quarter.window - rng.randrange(4, 18)
     pushed_on = some_workday(rng, quarter.window, quarter.end)
     draft.mature(
-        by, NEGOTIATION if committed else PROPOSAL, max(pushed_on, quarter.end - 3),
+        by,
+        NEGOTIATION if committed else PROPOSAL,
+        max(pushed_on, quarter.end - 3),
         category="Commit" if committed else "Best Case",
     )
     draft.redate(draft.on(pushed_on), quarter.end + rng.randrange(12, 40))
     finish(draft)
     if committed:
-        return Planted(("commit-slip", "period-end-push"), "committed, then pushed into the next quarter in its last days")
+        return Planted(
+            ("commit-slip", "period-end-push"), "committed, then pushed into the next quarter in its last days"
+        )
     return Planted(("period-end-push",), "forecast in Best Case, then pushed into the next quarter in its last days")
 
 
@@ -160,7 +166,9 @@ def past_due_close_date(draft: Draft) -> Planted:
 def pull_in_without_progress(draft: Draft) -> Planted:
     """An early deal of the next quarter is dated into this one, and nothing else happens."""
     rng, quarter = draft.rng, draft.quarter
-    draft.mature(quarter.lock - rng.randrange(2, 20), rng.choice((DISCOVERY, EVALUATION)), quarter.end + rng.randrange(10, 45))
+    draft.mature(
+        quarter.lock - rng.randrange(2, 20), rng.choice((DISCOVERY, EVALUATION)), quarter.end + rng.randrange(10, 45)
+    )
     back = draft.date
     draft.redate(draft.on(some_workday(rng, quarter.lock + 7, quarter.end - 4)), quarter.end)
     if rng.random() < 0.5:

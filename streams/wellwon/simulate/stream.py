@@ -96,10 +96,14 @@ class Simulation:
         self._seed = seed
         self._lives = min(deals, LIVES)
         self._stories: list[tuple[str, str, Planted]] = []
-        drafts = [self._draft(life, group, kind) for life, (group, kind) in enumerate(self._cast(pressured, lookalikes))]
+        drafts = [
+            self._draft(life, group, kind) for life, (group, kind) in enumerate(self._cast(pressured, lookalikes))
+        ]
         if changes_per_deal is not None:
             self._chat(drafts, changes_per_deal)
-        self._told = sorted(told for life, draft in enumerate(drafts) for told in _tell(life, draft) if told.at < self.until)
+        self._told = sorted(
+            told for life, draft in enumerate(drafts) for told in _tell(life, draft) if told.at < self.until
+        )
 
     def _cast(self, pressured: float, lookalikes: float) -> list[tuple[str, str]]:
         """Which life is which story: every story in turn, at shuffled places."""
