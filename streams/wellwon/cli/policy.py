@@ -1,0 +1,87 @@
+"""``wellwon policy``: what RevOps decides, checked and shown."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from wellwon.cli.failure import FAILED
+from wellwon.cli.output import columns, counted, json_lines, read_text, shown_name
+from wellwon.policy import Policy, PolicyError, PolicyProblem, load_policy
+
+FILE = click.argument("file", required=False, envvar="WELLWON_POLICY")
+
+
+@click.group()
+def command() -> None:
+    """Check a policy, show what is in force."""
+
+
+@command.command()
+@click.argument("file", envvar="WELLWON_POLICY")
+@click.option("--json", "as_json", is_flag=True, help="The problems as JSON; an empty list if there are none.")
+def check(file: str, as_json: bool) -> None:
+    """Everything that is wrong with FILE (- is standard input; default $WELLWON_POLICY), at once.
+
+    Exit code 1 if anything is.
+    """
+    found: list[PolicyProblem] = []
+    policy = None
+    try:
+        policy = load_policy(read_text(file), shown_name(file))
+    except PolicyError as error:
+        found = error.errors
+    if as_json:
+        json_lines([_plain(problem) for problem in found])
+    elif policy is not None:
+        click.echo(f"{shown_name(file)}: good. {summary(policy)}")
+    else:
+        for problem in found:
+            click.echo(str(problem))
+        click.echo(f"{counted(len(found), 'problem')} in {shown_name(file)}", err=True)
+    if found:
+        sys.exit(FAILED)
+
+
+@command.command()
+@FILE
+@click.option("--json", "as_json", is_flag=True, help="As JSON: key, value, origin.")
+@click.option("--written", is_flag=True, help="Only what the file says.")
+def show(file: str | None, as_json: bool, written: bool) -> None:
+    """Every value in force and where it comes from: FILE's line, or default.
+
+    Without FILE (and $WELLWON_POLICY): the defaults.
+    """
+    from wellwon.policy.show import DEFAULT, rows
+
+    policy = load_policy(read_text(file), shown_name(file)) if file else load_policy("")
+    found = [row for row in rows(policy) if not written or row.origin != DEFAULT]
+    if as_json:
+        json_lines([row._asdict() for row in found])
+    else:
+        columns(("key", "origin", "value"), [(row.key, row.origin, _shown(row.value)) for row in found])
+
+
+def summary(policy: Policy) -> str:
+    """A policy in a line."""
+    modes = [rule.mode for rule in policy.rules.values()]
+    return (
+        f"{counted(len(policy.pipelines), 'pipeline')}, {counted(len(policy.segments), 'segment')}, rules: "
+        f"{modes.count('alert')} alert, {modes.count('shadow')} shadow, {modes.count('off')} off. "
+        f"Fingerprint {policy.fingerprint}"
+    )
+
+
+def _plain(problem: PolicyProblem) -> dict[str, Any]:
+    return {
+        "file": problem.file,
+        "line": problem.place.line,
+        "column": problem.place.column,
+        "message": problem.message,
+    }
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,33 @@
+"""``wellwon rules``: every rule in a line."""
+
+from __future__ import annotations
+
+import click
+
+from wellwon.cli.output import columns, json_lines
+from wellwon.core.rule import param_fields
+from wellwon.rules import RULES
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Everything about them, as JSON.")
+def command(as_json: bool) -> None:
+    """The rules: what each looks for, and its mode without a policy. `wellwon explain RULE` tells more."""
+    if as_json:
+        json_lines(
+            [
+                {
+                    "name": spec.name,
+                    "family": spec.family,
+                    "severity": spec.severity,
+                    "mode": spec.mode,
+                    "deal_types": sorted(spec.deal_types),
+                    "summary": spec.summary,
+                    "params": param_fields(spec.params),
+                }
+                for spec in RULES
+            ]
+        )
+        return
+    rows = [(spec.name, spec.family, spec.severity, spec.mode, spec.summary) for spec in RULES]
+    columns(("rule", "family", "severity", "mode", "what it looks for"), rows)

@@ -1,0 +1,71 @@
+"""``wellwon topics``: what wellwon keeps in Kafka."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from wellwon.cli.failure import FAILED
+from wellwon.cli.output import columns, json_lines
+
+
+@click.group()
+def command() -> None:
+    """List, create and verify the topics."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_(as_json: bool) -> None:
+    """The topics as declared: keys, contents, who writes and reads them. Needs no broker."""
+    from wellwon.runtime.topics import TOPICS
+
+    if as_json:
+        json_lines([_plain(topic) for topic in TOPICS])
+        return
+    rows = [
+        (topic.name, topic.key, topic.cleanup, ", ".join(topic.writers), ", ".join(topic.readers), topic.value)
+        for topic in TOPICS
+    ]
+    columns(("topic", "key", "cleanup", "written by", "read by", "holds"), rows)
+
+
+def _plain(topic: Any) -> dict[str, Any]:
+    return {
+        "name": topic.name,
+        "key": topic.key,
+        "value": topic.value,
+        "partitions": topic.partitions,
+        "config": topic.settings(),
+        "writers": topic.writers,
+        "readers": topic.readers,
+    }
+
+
+@command.command()
+def create() -> None:
+    """Create the topics that are missing; those that exist are left as they are."""
+    from wellwon.runtime import topics
+    from wellwon.runtime.settings import Settings
+
+    created = topics.create(Settings.from_environment())
+    for name in created:
+        click.echo(f"created {name}")
+    if not created:
+        click.echo("nothing to create: every topic exists")
+
+
+@command.command()
+def verify() -> None:
+    """Compare the broker's topics with the declarations. Exit code 1 if they differ."""
+    from wellwon.runtime import topics
+    from wellwon.runtime.settings import Settings
+
+    differences = topics.verify(Settings.from_environment())
+    for line in differences:
+        click.echo(line)
+    if differences:
+        sys.exit(FAILED)
+    click.echo("every topic is as declared")

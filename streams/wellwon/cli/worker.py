@@ -1,0 +1,19 @@
+"""``wellwon worker``: run a detect worker."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """Run a detect worker until SIGTERM or Ctrl-C, with the settings of the environment.
+
+    `wellwon check --list` lists the settings; several workers share the partitions. Metrics and health: WELLWON_HTTP.
+    """
+    from wellwon.runtime.settings import Settings
+    from wellwon.runtime.worker import run
+
+    sys.exit(run(Settings.from_environment()))
