@@ -171,7 +171,7 @@ class Draft:
     def create(self, day: int, close_date: int, *, estimate: bool = True, **more: Any) -> Save:
         """The deal appears in the CRM, with a rough amount or none."""
         self.date, self.category = close_date, CATEGORY_OF[0]
-        values = {
+        values: dict[str, Any] = {
             "name": f"{organisation.account_name(self.number)} - {self.segment.name}",
             "account": organisation.account_name(self.number),
             "owner_id": self.owner,

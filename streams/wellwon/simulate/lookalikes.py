@@ -163,7 +163,7 @@ def one_honest_save(draft: Draft) -> Planted:
     at = draft.on(some_workday(rng, quarter.window, quarter.last_week))
     draft.date, draft.category = quarter.end, "Commit"
     draft.price(at, draft.discount + 350, stage=draft.stages[NEGOTIATION], forecast_category="Commit",
-                close_date=format_date(quarter.end), next_step="Decision taken, contract out for signature")  # fmt: skip
+                close_date=format_date(quarter.end), next_step="Decided; contract out for signature")  # fmt: skip
     draft.win(draft.on(quarter.last_workday))
     return Planted((), "stage, forecast, date and price in one save after progress: one act, however much it changes")
 

@@ -67,16 +67,17 @@ SEGMENTS: Final = (
     Segment("Enterprise", 0.20, 160_000, 700_000, 75, 150, 29, 43),
 )
 
-_FIRST_NAMES: Final = (
-    "Alder Amber Anchor Arden Aspen Aster Beacon Birch Bluebird Borealis Bramble Bright Cascade Cedar Cinder Clover Cobalt "
-    "Copper Coral Crescent Delta Dune Elm Ember Fern Fjord Garnet Granite Harbor Hazel Heron Indigo Iris Juniper Kestrel "
-    "Larch Linden Lumen Maple Marlow Meadow Merlin Mistral Opal Orchard Pebble Pine Quarry Raven Willow"
-).split()
-_SECOND_NAMES: Final = (
-    "Aerospace Analytics Apparel Bank Biotech Brewing Capital Ceramics Clinics Components Dairy Devices Dynamics Electric "
-    "Energy Farms Foods Freight Glass Grid Health Hotels Housing Insurance Labs Learning Logistics Marine Materials Media "
-    "Mobility Motors Optics Paper Pharma Rail Robotics Seeds Textiles Tools"
-).split()
+_FIRST_NAMES: Final = """
+    Alder Amber Anchor Arden Aspen Aster Beacon Birch Bluebird Borealis Bramble Bright Cascade Cedar Cinder
+    Clover Cobalt Copper Coral Crescent Delta Dune Elm Ember Fern Fjord Garnet Granite Harbor Hazel Heron
+    Indigo Iris Juniper Kestrel Larch Linden Lumen Maple Marlow Meadow Merlin Mistral Opal Orchard Pebble Pine
+    Quarry Raven Willow
+""".split()  # noqa: SIM905 (a list of 50 quoted words is no easier to read)
+_SECOND_NAMES: Final = """
+    Aerospace Analytics Apparel Bank Biotech Brewing Capital Ceramics Clinics Components Dairy Devices
+    Dynamics Electric Energy Farms Foods Freight Glass Grid Health Hotels Housing Insurance Labs Learning
+    Logistics Marine Materials Media Mobility Motors Optics Paper Pharma Rail Robotics Seeds Textiles Tools
+""".split()  # noqa: SIM905
 
 TEAMS: Final = ("East", "West", "Central", "Majors")
 OWNERS_A_TEAM: Final = 6

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from wellwon.core.units import DAY, SECOND, format_instant
+from wellwon.core.units import SECOND, format_instant
 from wellwon.core.wire import SCHEMA
 from wellwon.simulate.deal import Draft, Save
 from wellwon.simulate.healthy import healthy
@@ -66,9 +66,10 @@ class Simulation:
         seed: any number.
         deals: how many, 1 to 2,000,000.
         quarters: over how many quarters, of which the first begins on 2026-07-01, they close.
-        changes_per_deal: mean records of a deal. Below the natural mean (about 5) is a ValueError; above it, sellers
+        changes_per_deal: mean records of a deal. Below the natural mean (about 4.4) is a ValueError; above it, sellers
             write down their next steps so often. None: as it comes.
-        until: nothing is delivered from this instant (epoch milliseconds) on; default three days after the last quarter.
+        until: nothing is delivered from this instant (epoch milliseconds) on; default the fourth day after the last
+            quarter.
         pressured: share of deals into which a pattern is planted.
         lookalikes: share of deals that only look like one.
     """
