@@ -1,31 +1,33 @@
 #!/usr/bin/env bash
-# What the tests need that Python's packages cannot bring: Prometheus, and a Kafka broker or what makes one.
-# Installs it where it may (Debian or Ubuntu, as root); says what to install where it may not.
+# What the tests need that Python's packages cannot bring: Prometheus, Docker's compose, and a Kafka broker or what makes
+# one. Installs it where it may (Debian or Ubuntu, as root); says what to install where it may not.
 set -euo pipefail
 
-missing=()
+packages=()
 say=()
 
-if ! command -v promtool >/dev/null || ! command -v prometheus >/dev/null; then
-  missing+=(prometheus)
+has() { command -v "$1" >/dev/null; }
+
+if ! has promtool || ! has prometheus; then
+  packages+=(prometheus)
   say+=('Prometheus with promtool (Debian, Ubuntu: apt install prometheus; macOS: brew install prometheus)')
 fi
-
-kafka_at_hand() {
-  [ -n "${WELLWON_TEST_KAFKA:-}" ] || docker info >/dev/null 2>&1 || { command -v java && command -v mvn; } >/dev/null
-}
-if ! kafka_at_hand; then
-  missing+=(openjdk-17-jre-headless maven)
+if ! docker compose version >/dev/null 2>&1 && ! has docker-compose; then
+  packages+=(docker-compose)
+  say+=('docker compose, to read docker-compose.yml; no engine is needed (apt or brew install docker-compose)')
+fi
+if [ -z "${WELLWON_TEST_KAFKA:-}" ] && ! docker info >/dev/null 2>&1 && ! { has java && has mvn; }; then
+  packages+=(openjdk-17-jre-headless maven)
   say+=('a Docker engine, or Java 17 and Maven (apt install openjdk-17-jre-headless maven; brew install openjdk@17 maven),'
     '  or WELLWON_TEST_KAFKA=host:port of a broker that tests may write to')
 fi
 
-[ ${#missing[@]} -gt 0 ] || exit 0
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  echo "Installing for the tests: ${missing[*]}"
+[ ${#packages[@]} -gt 0 ] || exit 0
+if [ "$(id -u)" = 0 ] && has apt-get; then
+  echo "Installing for the tests: ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 else
   echo 'The tests need:' >&2
   printf '  %s\n' "${say[@]}" >&2

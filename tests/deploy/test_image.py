@@ -1,0 +1,134 @@
+"""The Dockerfile's own commands, run in a folder of their own instead of in a container."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import wellwon
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def instructions() -> list[list[tuple[str, str]]]:
+    """The stages of the Dockerfile, each a list of (instruction, arguments)."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "deploy" / "Dockerfile").read_text(), flags=re.M).replace("\\\n", " ")
+    stages: list[list[tuple[str, str]]] = []
+    for line in text.splitlines():
+        if line.strip():
+            name, _, rest = line.partition(" ")
+            if name == "FROM":
+                stages.append([])
+            stages[-1].append((name, rest.strip()))
+    return stages
+
+
+def in_context(path: Path) -> bool:
+    """Whether .dockerignore lets a file (relative to the repository) into the build."""
+    kept = True
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        pattern = line.strip().lstrip("!")
+        if not pattern or pattern.startswith("#"):
+            continue
+        names = [path, *path.parents][:-1]
+        pattern = pattern.removeprefix("**/")
+        if any(fnmatch.fnmatch(str(name), pattern) or fnmatch.fnmatch(name.name, pattern) for name in names):
+            kept = line.startswith("!")
+    return kept
+
+
+def copied(source: str) -> list[tuple[Path, Path]]:
+    """The files that COPY takes for one source, and where each goes below the target."""
+    whole = ROOT / source
+    if whole.is_file():
+        return [(whole, Path(whole.name))]
+    paths = [path for path in sorted(whole.rglob("*")) if path.is_file() and in_context(path.relative_to(ROOT))]
+    return [(path, path.relative_to(whole)) for path in paths]
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the image has under its root, built by the RUN and COPY lines of the first stage."""
+    root = tmp_path_factory.mktemp("image")
+    environment = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(root)}
+    environment |= {name: value for name, value in os.environ.items() if re.match(r"PIP_|SSL_|\w+_PROXY$", name, re.I)}
+
+    def inside(text: str) -> str:
+        return re.sub(r"(?<![\w.])/(?=opt/|build)", f"{root}/", text)
+
+    folder = root
+    for name, rest in instructions()[0]:
+        if name == "WORKDIR":
+            folder = Path(inside(rest))
+            folder.mkdir(parents=True)
+        elif name == "ENV":
+            for item in rest.split():
+                key, _, value = item.partition("=")
+                environment[key] = inside(value).replace("$PATH", environment["PATH"])
+        elif name == "COPY":
+            *sources, target = rest.split()
+            for source in sources:
+                for path, below in copied(source):
+                    there = folder / target / below
+                    there.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(path, there)
+        elif name == "RUN":
+            command = ["sh", "-c", inside(rest)]
+            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, f"{rest}\n{done.stdout}{done.stderr}"
+        else:
+            assert name == "FROM", name
+    return root
+
+
+def wellwon_in(image: Path, *arguments: str) -> str:
+    """Run the image's entry point, away from the repository."""
+    (entry,) = [json.loads(rest) for name, rest in instructions()[1] if name == "ENTRYPOINT"]
+    environment = {"PATH": f"{image}/opt/wellwon/bin", "HOME": str(image), "LANG": "C.UTF-8"}
+    command = [shutil.which(entry[0], path=environment["PATH"]), *entry[1:], *arguments]
+    return subprocess.run(command, cwd=image, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_image_has_wellwon_and_no_build_tools(image: Path) -> None:
+    freeze = subprocess.run(
+        [image / "opt/wellwon/bin/pip", "list", "--format=json"], check=True, capture_output=True, text=True
+    )
+    installed = {package["name"].lower(): package["version"] for package in json.loads(freeze.stdout)}
+    assert installed["wellwon"] == wellwon.__version__
+    assert not installed.keys() & {"hatchling", "editables", "pytest", "ruff", "mypy", "hypothesis"}
+
+
+def test_the_entry_point_runs(image: Path) -> None:
+    assert "late-discount" in wellwon_in(image, "rules")
+
+
+def test_the_policy_of_the_image_is_valid(image: Path) -> None:
+    (source, _) = next(rest.split() for name, rest in instructions()[1] if name == "COPY" and "policy" in rest)
+    wellwon_in(image, "policy", "check", str(ROOT / source))
+    assert in_context(Path(source))
+
+
+def test_every_module_is_in_the_wheel(image: Path) -> None:
+    (package,) = (image / "opt/wellwon/lib").glob("python3*/site-packages/wellwon")
+    shipped = {path.relative_to(package) for path in package.rglob("*") if path.suffix in (".py", ".typed")}
+    source = ROOT / "streams" / "wellwon"
+    assert shipped == {path.relative_to(source) for path in source.rglob("*") if path.suffix in (".py", ".typed")}
+
+
+def test_only_what_is_needed_is_sent_to_the_build() -> None:
+    assert all(in_context(Path(source)) for source in ("pyproject.toml", "streams/wellwon/core/items.py"))
+    assert not any(in_context(Path(path)) for path in (".git/config", "streams/wellwon/core/__pycache__/items.pyc"))
+
+
+def test_it_does_not_run_as_root() -> None:
+    names = [name for name, _ in instructions()[-1]]
+    assert names.index("USER") < names.index("ENTRYPOINT")
+    assert "HEALTHCHECK" in names
