@@ -28,7 +28,7 @@ check: .venv/tests ## style, types, and that generated files are fresh
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python docs/generate.py --check
+	$(BIN)/wellwon docs --check
 	$(BIN)/wellwon schemas --check
 
 fix: .venv/tests ## mend what a machine can mend
@@ -36,7 +36,7 @@ fix: .venv/tests ## mend what a machine can mend
 	$(BIN)/ruff format
 
 docs: .venv/runs ## write the generated pages and regions anew
-	$(BIN)/python docs/generate.py
+	$(BIN)/wellwon docs
 
 schemas: .venv/runs ## write schemas/ anew
 	$(BIN)/wellwon schemas
