@@ -1,0 +1,152 @@
+"""A real detect worker on a broker inside this process, fed by hand: for the demo.
+
+Nothing is taken from the worker but what anyone may have: what it writes to its topics, its state of a deal, its
+metrics. A log is played in parts; after each the worker has caught up, so that what it says can be told in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from wellwon.core.state import Deal, decode_state
+from wellwon.history.clock import Tick
+from wellwon.runtime import topics
+from wellwon.runtime.connection import librdkafka
+from wellwon.runtime.detect import Detect
+from wellwon.runtime.embedded import EmbeddedBroker
+from wellwon.runtime.endpoint import Endpoint
+from wellwon.runtime.ingest import Ingest
+from wellwon.runtime.settings import Settings
+from wellwon.runtime.worker import build_detect, working
+from wellwon.sources.normalise import Outgoing
+
+START_S = 30.0
+CATCH_UP_S = 60.0
+_POLL_S = 0.01
+
+
+class DemoFailed(Exception):
+    """The worker stopped, or did not get on."""
+
+
+class Stage:
+    """A running worker and the means to play to it and to hear what it says."""
+
+    def __init__(self, settings: Settings, detect: Detect, endpoint: Endpoint) -> None:
+        self._settings = settings
+        self._detect = detect
+        self._ingest = Ingest(settings)
+        self._reader = Consumer(
+            {**librdkafka(settings), "group.id": "wellwon-demo", "enable.auto.commit": False, "log_level": 2}
+        )
+        self._offsets: dict[tuple[str, int], int] = {}
+        self.metrics_url = f"http://127.0.0.1:{endpoint.port}/metrics"
+
+    async def play(self, records: Iterable[Outgoing | Tick]) -> None:
+        """Write these to the log and return when the worker has done everything that follows from them."""
+
+        def send() -> None:
+            self._ingest.send(records)
+            self._ingest.confirm()
+
+        await asyncio.to_thread(send)
+        ends = await asyncio.to_thread(self._ends, topics.CHANGES)
+        await self._until(lambda: self._caught_up(ends), CATCH_UP_S, "the worker did not keep up")
+
+    async def heard(self, topic: str) -> list[bytes]:
+        """What has come to a topic since the last call, in the order of each partition."""
+        return await asyncio.to_thread(self._read, topic)
+
+    def deal(self, key: str) -> Deal | None:
+        """A deal as the worker knows it."""
+        for owned in self._detect.owned.values():
+            if (value := owned.store.get(key.encode())) is not None:
+                state = decode_state(value)
+                return state.now
+        return None
+
+    def _caught_up(self, ends: dict[int, int]) -> bool:
+        owned = self._detect.owned
+        return all(
+            number in owned
+            and owned[number].position >= end
+            and not owned[number].settle()
+            and owned[number].pipeline.empty
+            for number, end in ends.items()
+            if end
+        )
+
+    async def ready(self) -> None:
+        """Return when the worker processes what comes."""
+        await self._until(lambda: self._detect.ready() is None, START_S, "the worker did not start")
+
+    async def _until(self, done: Any, limit: float, otherwise: str) -> None:
+        async def wait() -> None:
+            while not done():
+                if (wrong := self._detect.live()) is not None:
+                    raise DemoFailed(f"the worker stopped: {wrong}")
+                await asyncio.sleep(_POLL_S)
+
+        try:
+            await asyncio.wait_for(wait(), limit)
+        except TimeoutError:
+            raise DemoFailed(f"{otherwise} within {limit:.0f} s") from None
+
+    def _ends(self, topic: str) -> dict[int, int]:
+        name = self._settings.topic(topic)
+        found = self._reader.list_topics(name, timeout=10).topics[name].partitions
+        return {
+            number: self._reader.get_watermark_offsets(TopicPartition(name, number), timeout=10)[1] for number in found
+        }
+
+    def _read(self, topic: str) -> list[bytes]:
+        name = self._settings.topic(topic)
+        wanted = {
+            number: end for number, end in self._ends(topic).items() if end > self._offsets.get((name, number), 0)
+        }
+        starts = [TopicPartition(name, n, self._offsets.get((name, n), OFFSET_BEGINNING)) for n in wanted]
+        self._reader.assign(starts)
+        values: list[bytes] = []
+        while wanted:
+            message = self._reader.poll(CATCH_UP_S)
+            if message is None or message.error() is not None:
+                raise DemoFailed(f"topic {name} cannot be read: {message.error() if message else 'no answer'}")
+            number, after = message.partition() or 0, (message.offset() or 0) + 1
+            if number in wanted:
+                values.append(message.value() or b"")
+                self._offsets[name, number] = after
+                if after >= wanted[number]:
+                    del wanted[number]
+        self._reader.unassign()
+        return values
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        with contextlib.suppress(Exception):
+            self._ingest.__exit__(None, None, None)
+        self._reader.close()
+
+
+@contextlib.asynccontextmanager
+async def on_stage(policy: str) -> AsyncIterator[Stage]:
+    """Start broker and worker, with a policy's text; both end with the block."""
+    with tempfile.TemporaryDirectory(prefix="wellwon-demo-") as folder, EmbeddedBroker() as broker:
+        file = Path(folder) / "policy.yaml"
+        file.write_text(policy, encoding="utf-8")
+        settings = broker.settings(policy=file, clock="log", log_level="error")
+        await asyncio.to_thread(broker.declare, settings)
+        detect = build_detect(settings)
+        async with working(detect) as endpoint:
+            stage = await asyncio.to_thread(Stage, settings, detect, endpoint)
+            try:
+                await stage.ready()
+                yield stage
+            finally:
+                await asyncio.to_thread(stage.close)
