@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import kafka_broker
-import live
 import pytest
 import yaml
+
+import kafka_broker
+import live
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = ROOT / "deploy" / "prometheus" / "prometheus.yml"
