@@ -15,26 +15,26 @@ import msgspec
 
 from wellwon.core import items, lifecycle, records, wire
 from wellwon.core.engine import DUPLICATE, LATE, Step, deal_type_of, leaves_at, policy_mark, step
-from wellwon.core.engine import restore as restore_state
+from wellwon.core.envelope import Decoded
 from wellwon.core.items import Clock, DealItem, PolicyRecord
 from wellwon.core.model import DELETED, OPEN, WON, Ruleset
 from wellwon.core.rule import Finding
 from wellwon.core.state import (
+    CONTROL_KEY,
     PREFIX,
-    VERSION,
     AlertState,
+    Control,
     State,
     WinState,
     count_open,
+    decode_control,
     decode_state,
+    encode_control,
     encode_state,
     read_prefix,
 )
 from wellwon.core.units import DAY, MINUTE, format_instant
 from wellwon.core.win import SETTLES_MS, is_won, read_win
-
-CONTROL_KEY: Final = b"\0control"
-"""Where a partition keeps its clocks and its policy, beside the deals."""
 
 FUTURE_MS: Final = DAY
 """A change this far ahead of the partition's clock has a wrong date; it would push its deal's time ahead."""
@@ -99,20 +99,15 @@ class Output:
     counts: Counts = field(default_factory=Counts)
 
 
-class _Control(msgspec.Struct, array_like=True):
-    clocks: list[int]
-    policy: str
-    policy_at: int
-    policy_spreads: bool
-    """A new policy has not reached every deal yet."""
-
-
-class _Touched(msgspec.Struct, gc=False):
+class _Touched:
     """A deal decoded in this slice."""
 
-    state: State | None
-    offset: int
-    changed: bool = False
+    __slots__ = ("changed", "offset", "state")
+
+    def __init__(self, state: State | None, offset: int) -> None:
+        self.state = state
+        self.offset = offset
+        self.changed = False
 
 
 def _bump(counts: dict[Any, int], key: Any, by: int = 1) -> None:
@@ -159,8 +154,7 @@ class Partition:
         control = self._store.get(CONTROL_KEY)
         self._clocks, self._policy_queue = [], []
         if control is not None:
-            read_prefix(control)
-            saved = msgspec.msgpack.decode(control[PREFIX.size :], type=_Control)
+            saved = decode_control(control)
             self._clocks = saved.clocks
             self.clock = max(saved.clocks, default=0)
             self._policy_at = saved.policy_at
@@ -195,7 +189,9 @@ class Partition:
         out = Output()
         for record in slice_:
             out.end_offset = record.offset
-            key, value, offset = record.key, record.value, record.offset
+            key: bytes | None = record.key
+            value: bytes | None = record.value
+            offset = record.offset
             if value is None:
                 self._reject(out, key, value, offset, "null_value", "the record has no value")
                 continue
@@ -215,7 +211,7 @@ class Partition:
         return out
 
     def _change(
-        self, out: Output, key: bytes | None, value: bytes, offset: int, decoded: wire.Decoded, item: DealItem
+        self, out: Output, key: bytes | None, value: bytes, offset: int, decoded: Decoded, item: DealItem
     ) -> None:
         deal_key = decoded.opportunity_id.encode()
         if key != deal_key:
@@ -272,9 +268,8 @@ class Partition:
             if stored is None:
                 touched = _Touched(None, -1)
             else:
-                prefix = read_prefix(stored)
-                state = restore_state(decode_state(stored), self.ruleset)
-                touched = _Touched(state, prefix.offset if prefix.epoch == self.epoch else -1)
+                _, epoch, _, offset, _ = PREFIX.unpack_from(stored)
+                touched = _Touched(decode_state(stored), offset if epoch == self.epoch else -1)
             self._touched[key] = touched
         return touched
 
@@ -478,8 +473,8 @@ class Partition:
         self._flush(out)
         if self._control_changed:
             # Last: where this is durable, so is every state that it presupposes.
-            control = _Control(self._clocks, self.policy, self._policy_at, bool(self._policy_queue))
-            value = PREFIX.pack(VERSION, self.epoch, self.generation, -1, -1) + msgspec.msgpack.encode(control)
+            control = Control(self._clocks, self.policy, self._policy_at, bool(self._policy_queue))
+            value = encode_control(control, epoch=self.epoch, generation=self.generation)
             self._store[CONTROL_KEY] = out.states[CONTROL_KEY] = value
             self._control_changed = False
 
@@ -524,7 +519,7 @@ def _resolved_reason(state: State, refolded: bool, reason: str) -> str:
     return records.EXPIRED if reason == "clock" else records.CLEARED
 
 
-def _reread(decoded: wire.Decoded, item: DealItem) -> bytes:
+def _reread(decoded: Decoded, item: DealItem) -> bytes:
     return records.encode_json(
         {
             "schema": "reread.v1",

@@ -7,7 +7,7 @@ a `State`. Histories are tuples, so that an older deal and a newer one share wha
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -325,11 +325,17 @@ class WinState(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 
 class State(msgspec.Struct, gc=False):
-    """Everything of one deal. ``now`` is ``base`` with ``tail`` folded on top; it is not stored."""
+    """Everything of one deal.
 
-    base: Deal
-    tail: tuple[Change, ...]
+    ``now`` is what rules see. Its past, a folded ``base`` and the ``tail`` of raw changes that lie between the two,
+    is needed only when the past is found to be different (`hindsight`), so it stays encoded until then.
+    """
+
     now: Deal
+    base: bytes
+    tail: bytes
+    now_encoded: bytes = b""
+    """``now`` as it was stored; empty once it has changed."""
     seen: bytes = b""
     """The last source ids: 8 bytes of hash and 4 bytes of seconds each."""
     alerts: tuple[AlertState, ...] = ()
@@ -366,8 +372,9 @@ class NewerState(Exception):
 
 class _Stored(msgspec.Struct, array_like=True, gc=False):
     alerts: tuple[AlertState, ...]
-    base: Deal
-    tail: tuple[Change, ...]
+    now: bytes
+    base: bytes
+    tail: bytes
     seen: bytes
     win: WinState | None
     at: int
@@ -375,15 +382,38 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     policy: int
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(_Stored)
+_encode = msgspec.msgpack.Encoder().encode
+_decode_stored = msgspec.msgpack.Decoder(_Stored).decode
+decode_deal = msgspec.msgpack.Decoder(Deal).decode
+decode_tail = msgspec.msgpack.Decoder(tuple[Change, ...]).decode
+encode_deal: Callable[[Deal], bytes] = _encode
+encode_tail: Callable[[tuple[Change, ...]], bytes] = _encode
+
+NOTHING: Final = encode_deal(Deal())
+NO_TAIL: Final = encode_tail(())
+
+
+def new_state() -> State:
+    """A deal of which nothing is known."""
+    return State(now=Deal(), base=NOTHING, tail=NO_TAIL, now_encoded=NOTHING)
 
 
 def encode_state(state: State, *, epoch: int, generation: int, offset: int) -> bytes:
     """The changelog value: the prefix, then the state."""
-    head = PREFIX.pack(VERSION, epoch, generation, offset, state.wake_at)
-    body = (state.alerts, state.base, state.tail, state.seen, state.win, state.at, state.segment, state.policy)
-    return head + _encoder.encode(body)
+    now = state.now_encoded or _encode(state.now)
+    return PREFIX.pack(VERSION, epoch, generation, offset, state.wake_at) + _encode(
+        (
+            state.alerts,
+            now,
+            state.base,
+            state.tail,
+            state.seen,
+            state.win,
+            state.at,
+            state.segment,
+            state.policy,
+        )
+    )
 
 
 def read_prefix(value: bytes) -> Prefix:
@@ -393,6 +423,35 @@ def read_prefix(value: bytes) -> Prefix:
             f"the state changelog holds version {value[0]}, this wellwon reads up to {VERSION}: run the newer version"
         )
     return Prefix(*PREFIX.unpack_from(value))
+
+
+CONTROL_KEY: Final = b"\0control"
+"""Where a partition keeps its clocks and its policy, beside the deals."""
+
+
+class Control(msgspec.Struct, array_like=True):
+    """What a partition knows beside its deals."""
+
+    clocks: list[int]
+    """Clocks that were read and not settled yet, and the last one."""
+    policy: str
+    policy_at: int
+    policy_spreads: bool
+    """A new policy has not reached every deal yet."""
+
+
+_decode_control = msgspec.msgpack.Decoder(Control).decode
+
+
+def encode_control(control: Control, *, epoch: int, generation: int) -> bytes:
+    """The changelog value under `CONTROL_KEY`."""
+    return PREFIX.pack(VERSION, epoch, generation, -1, -1) + _encode(control)
+
+
+def decode_control(value: bytes) -> Control:
+    """Read it back. Raises `NewerState`."""
+    read_prefix(value)
+    return _decode_control(memoryview(value)[PREFIX.size :])
 
 
 class _StoredAlerts(msgspec.Struct, array_like=True, gc=False):
@@ -414,17 +473,21 @@ def count_open(value: bytes, counts: dict[tuple[str, str], int]) -> None:
 
 
 def decode_state(value: bytes) -> State:
-    """A stored state; ``now`` is still ``base``: fold the tail on top (`hindsight.restore`)."""
-    stored = _decoder.decode(memoryview(value)[PREFIX.size :])
+    """A stored state. Raises `NewerState`."""
+    if value[0] != VERSION:
+        read_prefix(value)
+    wake_at: int = PREFIX.unpack_from(value)[4]
+    stored = _decode_stored(memoryview(value)[PREFIX.size :])
     return State(
+        now=decode_deal(stored.now),
         base=stored.base,
         tail=stored.tail,
-        now=stored.base,
+        now_encoded=stored.now,
         seen=stored.seen,
         alerts=stored.alerts,
         win=stored.win,
         at=stored.at,
-        wake_at=read_prefix(value).wake_at,
+        wake_at=wake_at,
         segment=stored.segment,
         policy=stored.policy,
     )

@@ -14,10 +14,10 @@ from typing import Any, Final
 import msgspec
 
 from wellwon.core import items
-from wellwon.core.items import Change, Clock, DealItem, PolicyRecord, Reclassified
+from wellwon.core.envelope import SCHEMA, Decoded, Envelope, read_envelope
+from wellwon.core.items import Change, Clock, PolicyRecord, Reclassified
 from wellwon.core.units import format_instant, parse_date, parse_instant, parse_money, parse_percent, parse_quantity
 
-SCHEMA: Final = "opportunity-change.v1"
 MAX_BYTES: Final = 1024 * 1024
 TEXT_KEPT: Final = 255
 
@@ -29,46 +29,6 @@ class DecodeError(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-
-
-class _Writer(msgspec.Struct, gc=False):
-    id: str | None = None
-    kind: str = items.USER
-
-
-class _Wire(msgspec.Struct, gc=False):
-    kind: str
-    id: str = ""
-    opportunity_id: str = ""
-    occurred_at: str = ""
-    source: str = "unknown"
-    schema: str = SCHEMA
-    writer: _Writer | None = None
-    transaction: str | None = None
-    bulk: int = 1
-    values: dict[str, Any] = {}
-    line_item_id: str = ""
-    direction: str = ""
-    channel: str = ""
-    answer: str = ""
-    by: str = ""
-    note: str = ""
-    rule: str = ""
-    changes: tuple[str, ...] = ()
-    at: str = ""
-    policy: str = ""
-
-
-_decode = msgspec.json.Decoder(_Wire).decode
-
-
-class Decoded(msgspec.Struct, gc=False):
-    """An item with the key of its deal (empty for clock and policy records) and where it came from."""
-
-    opportunity_id: str
-    item: DealItem | Clock | PolicyRecord
-    source: str
-    kind: str
 
 
 # --- values ---------------------------------------------------------------------------------------------------
@@ -173,7 +133,7 @@ def decode(value: bytes) -> Decoded:
     if len(value) > MAX_BYTES:
         raise DecodeError("too_large", f"{len(value):,} bytes; a change has at most {MAX_BYTES:,}")
     try:
-        wire = _decode(value)
+        wire = read_envelope(value)
     except msgspec.ValidationError as error:
         raise DecodeError("wrong_type", str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -197,7 +157,7 @@ def decode(value: bytes) -> Decoded:
     return Decoded(wire.opportunity_id, _change(wire, at), wire.source, wire.kind)
 
 
-def _change(wire: _Wire, at: int) -> Change:
+def _change(wire: Envelope, at: int) -> Change:
     kind, line_item_id = wire.kind, ""
     if kind == items.LINE_ITEM:
         if not wire.line_item_id:
