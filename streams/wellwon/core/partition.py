@@ -288,13 +288,15 @@ class Partition:
         except Exception as error:
             self._reject(out, key, value, offset, "bad_policy", str(error))
             return
+        self._control_changed = True
+        if item.policy == self.policy:
+            return  # every worker announces its policy; only a new one changes anything
         while self._settle_some(out):
             pass  # what fell due before belongs to the old policy
         self._use(item.policy)
         self._policy_at = max(item.at, self.clock)
         self._flush(out)
         self._policy_queue = self._deals()
-        self._control_changed = True
 
     def settle(self, deals: int = 50) -> Output | None:
         """Settle a chunk of the deals that are due by the clocks read; None when none is.
