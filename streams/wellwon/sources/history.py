@@ -119,6 +119,7 @@ class Story:
             yield self._event(save, DELETED, {}, ":deleted")
             return
         now = self._now.get(save.deal)
+        begins = now is None
         if now is None:
             now = self._now[save.deal] = dict(self._described.get(save.deal, {}))
             if save.begins:
@@ -131,7 +132,7 @@ class Story:
         if values:
             now.update(values)
             yield self._event(save, CHANGED, values)
-        else:
+        elif not begins:
             yield Ignored("no_difference")
 
     def created(self, save: Save, values: dict[str, Any]) -> ChangeEvent:

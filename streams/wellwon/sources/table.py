@@ -161,8 +161,8 @@ def _decimal_comma(text: str, delimiter: str) -> bool:
     return bool(_COMMA_DECIMAL.search(sample)) or (delimiter == ";" and not _POINT_DECIMAL.search(sample))
 
 
-_NUMBER: Final = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)")
-_SCIENTIFIC: Final = re.compile(r"[-+]?\d(\.\d+)?[eE]\+?\d{1,2}")
+_NUMBER: Final = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+_SCIENTIFIC: Final = re.compile(r"[-+]?\d(\.\d+)?[eE]\+?\d{1,2}", re.ASCII)
 _UNIT: Final = re.compile(r"^[A-Z]{3}\b|\b[A-Z]{3}$|[$€£¥%\s\u00a0\u202f\u2019']")
 
 
