@@ -8,11 +8,11 @@ from typing import Final
 
 import msgspec
 
-from wellwon.core.hindsight import absorb, reclassify, remember_id, seen_before
+from wellwon.core.hindsight import absorb, new_state, reclassify, refold, remember_id, seen_before
 from wellwon.core.items import Clock, DealItem, Reclassified
 from wellwon.core.model import DELETED, OPEN, ActiveRule, Ruleset, Segment
 from wellwon.core.rule import AMOUNT, EVERYTHING, Finding, View
-from wellwon.core.state import Deal, State, new_state
+from wellwon.core.state import Deal, State
 from wellwon.core.units import DAY
 
 APPLIED: Final = "applied"
@@ -49,6 +49,13 @@ class Step:
         return self.state.wake_at
 
 
+def restore(state: State, ruleset: Ruleset) -> State:
+    """A decoded state, ready for `step`: its tail folded on top of its base."""
+    if state.tail:
+        state.now = refold(state.base, state.tail, ruleset)
+    return state
+
+
 def policy_mark(ruleset: Ruleset) -> int:
     """What a state remembers of the policy it was evaluated under."""
     return zlib.crc32(ruleset.fingerprint.encode())
@@ -79,9 +86,9 @@ def step(state: State | None, item: DealItem | Clock, ruleset: Ruleset, clock: i
         at = max(item.at, clock, state.at)
 
     moved_on = State(
-        now=absorbed.now,
         base=absorbed.base,
         tail=absorbed.tail,
+        now=absorbed.now,
         seen=seen,
         alerts=state.alerts,
         win=state.win,

@@ -7,7 +7,6 @@ changes mean, so the tail is folded again on top of the base. Beyond the tail th
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from wellwon.core.fold import fold, fold_late
 from wellwon.core.items import ACTIVITY, ANSWER, GAP, LINE_ITEM, RECLASSIFIED_BULK, SNAPSHOT, USER, Change, Reclassified
 from wellwon.core.model import Ruleset
 from wellwon.core.rule import EVERYTHING
-from wellwon.core.state import Deal, State, decode_deal, decode_tail, encode_deal, encode_tail
+from wellwon.core.state import Deal, State
 from wellwon.core.units import HOUR, SECOND
 
 IDS_KEPT: Final = 64
@@ -39,84 +38,89 @@ _CORRECTABLE: Final = {
 _CORRECTABLE_LINE: Final = ("quantity", "unit_price", "list_price")
 
 replace = msgspec.structs.replace
+_copy = copy.copy
 
 
 @dataclass(slots=True)
 class Absorbed:
     """What a change did to a deal's past and present."""
 
-    base: bytes
-    tail: bytes
+    base: Deal
+    tail: tuple[Change, ...]
     now: Deal
     mask: int
     refolded: bool = False
     late: bool = False
 
 
-def refold(base: bytes, tail: Iterable[Change], ruleset: Ruleset) -> Deal:
+def new_state() -> State:
+    """A deal of which nothing is known."""
+    return State(base=Deal(), tail=(), now=Deal())
+
+
+def refold(base: Deal, tail: tuple[Change, ...], ruleset: Ruleset) -> Deal:
     """The base with the tail on top."""
-    deal = decode_deal(base)
+    deal = _copy(base)
     for change in tail:
         fold(deal, change, ruleset)
     return deal
 
 
 def absorb(state: State, change: Change, ruleset: Ruleset) -> Absorbed:
-    """Take in a change that was not seen before. The state is left as it is."""
-    now = state.now
-    if change.at < now.last_at:
-        return _absorb_late(state, change, ruleset)
+    """Take in a change that was not seen before."""
+    base, tail, now = state.base, state.tail, state.now
+    latest = now.last_at
+    if change.at < latest:
+        return _absorb_late(base, tail, now, change, ruleset)
 
-    horizon = change.at - ruleset.tail_ms
-    if now.last_at < horizon:
-        # The usual case: the last change is settled, so the present becomes the base as it is.
-        base, tail = state.now_encoded or encode_deal(now), encode_tail((change,))
-    else:
-        base, earlier = _settle(state.base, decode_tail(state.tail), horizon, ruleset)
-        if change.writer_kind == USER and earlier:
-            corrected = _corrects(base, earlier, change, ruleset)
-            if corrected is not None:
-                return Absorbed(
-                    base, encode_tail(corrected), refold(base, corrected, ruleset), EVERYTHING, refolded=True
-                )
-        tail = encode_tail((*earlier, change))
-    deal = copy.copy(now)
+    base, tail = _settle(base, tail, now, change.at - ruleset.tail_ms, ruleset)
+    if tail and change.writer_kind == USER:
+        corrected = _corrects(base, tail, change, ruleset)
+        if corrected is not None:
+            return Absorbed(base, corrected, refold(base, corrected, ruleset), EVERYTHING, refolded=True)
+    deal = _copy(now)
     mask = fold(deal, change, ruleset)
-    return Absorbed(base, tail, deal, mask)
+    return Absorbed(base, (*tail, change), deal, mask)
 
 
-def _settle(base: bytes, tail: tuple[Change, ...], horizon: int, ruleset: Ruleset) -> tuple[bytes, tuple[Change, ...]]:
+def _settle(
+    base: Deal, tail: tuple[Change, ...], now: Deal, horizon: int, ruleset: Ruleset
+) -> tuple[Deal, tuple[Change, ...]]:
     """Fold what lies before the horizon into the base."""
-    settled = 0
-    while settled < len(tail) and tail[settled].at < horizon:
-        settled += 1
-    if not settled:
+    if not tail or tail[0].at >= horizon:
         return base, tail
-    return encode_deal(refold(base, tail[:settled], ruleset)), tail[settled:]
+    if tail[-1].at < horizon:
+        return now, ()
+    base = _copy(base)
+    settled = 0
+    while tail[settled].at < horizon:
+        fold(base, tail[settled], ruleset)
+        settled += 1
+    return base, tail[settled:]
 
 
-def _absorb_late(state: State, change: Change, ruleset: Ruleset) -> Absorbed:
-    now = state.now
+def _absorb_late(base: Deal, tail: tuple[Change, ...], now: Deal, change: Change, ruleset: Ruleset) -> Absorbed:
     if change.at < now.last_at - ruleset.lateness_ms:
-        base, now = decode_deal(state.base), copy.copy(now)
+        base, now = _copy(base), _copy(now)
         fold_late(base, change)
         fold_late(now, change)
-        return Absorbed(encode_deal(base), state.tail, now, 0, late=True)
-    tail = decode_tail(state.tail)
+        return Absorbed(base, tail, now, 0, late=True)
     place = len(tail)
     while place and tail[place - 1].at > change.at:
         place -= 1
-    tail = _pair_corrections(state.base, (*tail[:place], change, *tail[place:]), ruleset)
-    return Absorbed(state.base, encode_tail(tail), refold(state.base, tail, ruleset), EVERYTHING, refolded=True)
+    tail = _pair_corrections(base, (*tail[:place], change, *tail[place:]), ruleset)
+    return Absorbed(base, tail, refold(base, tail, ruleset), EVERYTHING, refolded=True)
 
 
 def reclassify(state: State, item: Reclassified, ruleset: Ruleset) -> Absorbed | None:
     """Mark changes as part of a bulk edit; None if none of them is in the tail any more."""
-    ids, tail = set(item.source_ids), decode_tail(state.tail)
-    if not any(change.source_id in ids and change.bulk <= ruleset.bulk_records for change in tail):
+    ids = set(item.source_ids)
+    if not any(change.source_id in ids and change.bulk <= ruleset.bulk_records for change in state.tail):
         return None
-    tail = tuple(replace(change, bulk=RECLASSIFIED_BULK) if change.source_id in ids else change for change in tail)
-    return Absorbed(state.base, encode_tail(tail), refold(state.base, tail, ruleset), EVERYTHING, refolded=True)
+    tail = tuple(
+        replace(change, bulk=RECLASSIFIED_BULK) if change.source_id in ids else change for change in state.tail
+    )
+    return Absorbed(state.base, tail, refold(state.base, tail, ruleset), EVERYTHING, refolded=True)
 
 
 # --- corrections ----------------------------------------------------------------------------------------------
@@ -144,7 +148,7 @@ def _in_base(base: Deal, name: str) -> Any:
     return None if line is None else getattr(line, part)
 
 
-def _corrects(base: bytes, tail: tuple[Change, ...], change: Change, ruleset: Ruleset) -> tuple[Change, ...] | None:
+def _corrects(base: Deal, tail: tuple[Change, ...], change: Change, ruleset: Ruleset) -> tuple[Change, ...] | None:
     """The tail with the change, both halves marked, if it takes back what its writer wrote just before."""
     limit = change.at - ruleset.correction_ms
     if tail[-1].at < limit:
@@ -156,19 +160,18 @@ def _corrects(base: bytes, tail: tuple[Change, ...], change: Change, ruleset: Ru
     return paired if paired[-1].undoes else None
 
 
-def _pair_corrections(base: bytes, tail: tuple[Change, ...], ruleset: Ruleset) -> tuple[Change, ...]:
+def _pair_corrections(base: Deal, tail: tuple[Change, ...], ruleset: Ruleset) -> tuple[Change, ...]:
     """Find every pair of changes of which the second sets a field back to its exact old value.
 
     Same writer, the field's next change, within the correction time; from the earliest on, each change in one pair.
     """
-    settled = decode_deal(base)
     marks: list[tuple[set[str], set[str]]] = [(set(), set()) for _ in tail]
     last: dict[str, int] = {}  # field -> the change that wrote it last, and may still be taken back
     before: dict[str, Any] = {}  # field -> the value that stood before that change
     value: dict[str, Any] = {}
     for i, change in enumerate(tail):
         for name, new in _written(change, ruleset).items():
-            old = value[name] if name in value else _in_base(settled, name)
+            old = value[name] if name in value else _in_base(base, name)
             value[name] = new
             j = last.get(name)
             if j is None:

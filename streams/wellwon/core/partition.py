@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from wellwon.core import items, lifecycle, records, wire
-from wellwon.core.engine import DUPLICATE, LATE, Step, deal_type_of, leaves_at, policy_mark, step
+from wellwon.core.engine import DUPLICATE, LATE, Step, deal_type_of, leaves_at, policy_mark, restore, step
 from wellwon.core.envelope import Decoded
 from wellwon.core.items import Clock, DealItem, PolicyRecord
 from wellwon.core.model import DELETED, OPEN, WON, Ruleset
@@ -31,7 +31,6 @@ from wellwon.core.state import (
     decode_state,
     encode_control,
     encode_state,
-    read_prefix,
 )
 from wellwon.core.units import DAY, MINUTE, format_instant
 from wellwon.core.win import SETTLES_MS, is_won, read_win
@@ -269,7 +268,8 @@ class Partition:
                 touched = _Touched(None, -1)
             else:
                 _, epoch, _, offset, _ = PREFIX.unpack_from(stored)
-                touched = _Touched(decode_state(stored), offset if epoch == self.epoch else -1)
+                state = restore(decode_state(stored), self.ruleset)
+                touched = _Touched(state, offset if epoch == self.epoch else -1)
             self._touched[key] = touched
         return touched
 

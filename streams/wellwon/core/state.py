@@ -7,7 +7,7 @@ a `State`. Histories are tuples, so that an older deal and a newer one share wha
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -325,17 +325,11 @@ class WinState(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 
 class State(msgspec.Struct, gc=False):
-    """Everything of one deal.
+    """Everything of one deal. ``now``, which rules see, is ``base`` with ``tail`` folded on top; it is not stored."""
 
-    ``now`` is what rules see. Its past, a folded ``base`` and the ``tail`` of raw changes that lie between the two,
-    is needed only when the past is found to be different (`hindsight`), so it stays encoded until then.
-    """
-
+    base: Deal
+    tail: tuple[Change, ...]
     now: Deal
-    base: bytes
-    tail: bytes
-    now_encoded: bytes = b""
-    """``now`` as it was stored; empty once it has changed."""
     seen: bytes = b""
     """The last source ids: 8 bytes of hash and 4 bytes of seconds each."""
     alerts: tuple[AlertState, ...] = ()
@@ -372,9 +366,8 @@ class NewerState(Exception):
 
 class _Stored(msgspec.Struct, array_like=True, gc=False):
     alerts: tuple[AlertState, ...]
-    now: bytes
-    base: bytes
-    tail: bytes
+    base: Deal
+    tail: tuple[Change, ...]
     seen: bytes
     win: WinState | None
     at: int
@@ -384,27 +377,13 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_stored = msgspec.msgpack.Decoder(_Stored).decode
-decode_deal = msgspec.msgpack.Decoder(Deal).decode
-decode_tail = msgspec.msgpack.Decoder(tuple[Change, ...]).decode
-encode_deal: Callable[[Deal], bytes] = _encode
-encode_tail: Callable[[tuple[Change, ...]], bytes] = _encode
-
-NOTHING: Final = encode_deal(Deal())
-NO_TAIL: Final = encode_tail(())
-
-
-def new_state() -> State:
-    """A deal of which nothing is known."""
-    return State(now=Deal(), base=NOTHING, tail=NO_TAIL, now_encoded=NOTHING)
 
 
 def encode_state(state: State, *, epoch: int, generation: int, offset: int) -> bytes:
     """The changelog value: the prefix, then the state."""
-    now = state.now_encoded or _encode(state.now)
     return PREFIX.pack(VERSION, epoch, generation, offset, state.wake_at) + _encode(
         (
             state.alerts,
-            now,
             state.base,
             state.tail,
             state.seen,
@@ -473,16 +452,15 @@ def count_open(value: bytes, counts: dict[tuple[str, str], int]) -> None:
 
 
 def decode_state(value: bytes) -> State:
-    """A stored state. Raises `NewerState`."""
+    """A stored state, with ``now`` still at ``base`` (see `engine.restore`). Raises `NewerState`."""
     if value[0] != VERSION:
         read_prefix(value)
     wake_at: int = PREFIX.unpack_from(value)[4]
     stored = _decode_stored(memoryview(value)[PREFIX.size :])
     return State(
-        now=decode_deal(stored.now),
         base=stored.base,
         tail=stored.tail,
-        now_encoded=stored.now,
+        now=stored.base,
         seen=stored.seen,
         alerts=stored.alerts,
         win=stored.win,
