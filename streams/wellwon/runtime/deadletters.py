@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_ORIGINAL_BYTES = (topics.DEAD_LETTER_BYTES - 65_536) * 3 // 4
 """A longer original than this cannot be copied; its place in the log says where it is."""
 
+FILE = "file:"
+"""What stands before a file's name where ingest refused a row of it: mend the file and send it again."""
+
 
 def encode(refusal: core.DeadLetter, topic: str, number: int, at: int) -> bytes:
     """Return the ``dead-letter.v1`` record of a refused one; `at` in milliseconds."""
@@ -86,7 +89,7 @@ def read(settings: Settings, *, reason: str | None = None, rule: str | None = No
 
 
 def redrive(settings: Settings, letters: Iterator[DeadLetter]) -> tuple[int, int]:
-    """Send the originals to the topics they came from; return how many were sent and how many have no original.
+    """Send the originals to the topics they came from; return how many were sent and how many have no way back.
 
     They are appended to the log, so they are judged as late as they then are. A letter of a rule that raised has an
     original too, and the log holds it already: its deal recognises the source id and skips it.
@@ -95,7 +98,7 @@ def redrive(settings: Settings, letters: Iterator[DeadLetter]) -> tuple[int, int
     sent, without = [], 0
     try:
         for letter in letters:
-            if letter.value is None:
+            if letter.value is None or letter.topic.startswith(FILE):
                 without += 1
             else:
                 sent.append(producer.send(letter.topic, key=letter.key, value=letter.value))

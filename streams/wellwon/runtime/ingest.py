@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 UNCONFIRMED: Final = 20_000
 """Records sent and not yet acknowledged, at most."""
-FILE: Final = "file:"
-"""What stands before a file's name where a dead letter names its topic: there is no way back for those."""
 
 
 @dataclass(slots=True)
@@ -134,7 +132,7 @@ class Ingest:
             detail=str(rejected),
         )
         at = time.time_ns() // 1_000_000
-        self._send(topics.DEAD_LETTERS, value=deadletters.encode(letter, FILE + file, 0, at))
+        self._send(topics.DEAD_LETTERS, value=deadletters.encode(letter, deadletters.FILE + file, 0, at))
         self.sent.dead_letters += 1
 
     def _send(self, topic: str, **record: Any) -> None:
