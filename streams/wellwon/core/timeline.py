@@ -1,0 +1,301 @@
+"""The timeline language: a deal's life in lines, and what should be said of it.
+
+One line is one record of the log, in the organisation's local time::
+
+    policy: {window_days: 10}
+    2026-09-01 10:00  created stage=Proposal close_date=2026-09-30 discount=12 list=100000 by=anna   .
+    2026-09-28 16:40  discount=22 close_date=2026-09-30 by=anna same-save=x    ! late-discount warning
+    2026-09-29        ! some-rule info; resolved late-discount cleared
+
+A line begins with a date, and a time (noon is meant where a line that writes something has none, midnight where nothing
+is written: such a line is a clock record); a time with a Z is UTC. Then what is written: ``field=value`` pairs (quotes
+around values with blanks, nothing after ``=`` for empty), and words:
+
+==============================  ==========================================================================
+``created deleted restored``    the kind of the change; without one it is ``changed``; also ``snapshot gap``
+``by=anna``                     written by the person anna; ``by=integration:sync`` by another kind of writer
+``same-save=x``                 part of the save x, as other lines with this word
+``bulk=240``                    the save touched so many deals
+``id=a``                        the source's id; a repeat has the same
+``bulk-of=a,b``                 the changes a and b turned out to be part of a bulk edit
+``outbound`` ``inbound``        a touch
+``answer=traded``               an answer to an alert
+``line=L1``                     a line item: ``quantity= unit_price= list_price= removed``
+==============================  ==========================================================================
+
+At the end stands what is told: ``! RULE SEVERITY``, ``resolved RULE REASON`` or ``won READING``, several joined by
+``;``. A ``.`` is silence, and so is nothing. ``#`` begins a comment. The clock ticks at every local midnight between
+lines; what is told then must have a line of its own.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from wellwon.core import items
+from wellwon.core.calendar import FiscalCalendar
+from wellwon.core.model import Ruleset
+from wellwon.core.partition import Output, Partition
+from wellwon.core.units import format_instant, parse_date, parse_instant
+from wellwon.core.wire import encode_clock
+
+DEAL: Final = "deal"
+_SHORT: Final = {
+    "discount": "discount_percent",
+    "list": "list_amount",
+    "category": "forecast_category",
+    "owner": "owner_id",
+    "buyer_date": "buyer_confirmed_date",
+    "term": "term_months",
+    "prepaid": "prepaid_months",
+}
+_KINDS: Final = (items.CREATED, items.DELETED, items.RESTORED, items.SNAPSHOT, items.GAP)
+_FLAGS: Final = {"true": True, "false": False}
+
+
+class TimelineError(ValueError):
+    """A timeline that cannot be read: which line, and why."""
+
+
+class Told(NamedTuple):
+    """What is told, or expected: ``opened`` stands for told, be it new or changed."""
+
+    what: str
+    """A rule, or ``won``."""
+    how: str
+    """A severity, ``resolved`` with its reason, or a reading."""
+
+    def __str__(self) -> str:
+        if self.what == "won":
+            return f"won {self.how}"
+        reason = self.how.removeprefix("resolved ")
+        return f"! {self.what} {self.how}" if reason == self.how else f"resolved {self.what} {reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a timeline."""
+
+    number: int
+    text: str
+    when: str
+    words: tuple[str, ...]
+    expected: tuple[Told, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A timeline, read: its policy (text, empty for the defaults) and its lines."""
+
+    policy: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was told at an instant; ``line`` is None for a midnight between lines."""
+
+    at: int
+    line: Line | None
+    told: list[Told] = field(default_factory=list)
+
+
+# --- reading --------------------------------------------------------------------------------------------------
+
+
+def parse(text: str) -> Timeline:
+    """Read a timeline. Raises `TimelineError`."""
+    policy: list[str] = []
+    lines: list[Line] = []
+    for number, raw in enumerate(text.splitlines(), start=1):
+        if not raw.strip() or raw.lstrip().startswith("#"):
+            continue
+        if raw.strip().startswith("policy:"):
+            policy.append(raw.strip().removeprefix("policy:").strip())
+        else:
+            lines.append(_line(number, raw.strip()))
+    return Timeline("\n".join(policy), tuple(lines))
+
+
+def _line(number: int, text: str) -> Line:
+    try:
+        words = shlex.split(text, comments=True)
+    except ValueError as error:
+        raise TimelineError(f"line {number}: {error}: {text}") from None
+    when = words.pop(0)
+    if words and words[0][:1].isdigit() and ":" in words[0]:
+        when = f"{when} {words.pop(0)}"
+    end = next((i for i, word in enumerate(words) if word in ("!", ".", "resolved", "won")), len(words))
+    expected: list[Told] = []
+    if words[end:] not in ([], ["."]):
+        clauses = " ".join(words[end:]).split(";")
+        expected = [_expected(number, clause.split()) for clause in clauses]
+    return Line(number, text, when, tuple(words[:end]), tuple(expected))
+
+
+def _expected(number: int, words: list[str]) -> Told:
+    match words:
+        case ["!", rule, severity]:
+            return Told(rule, severity)
+        case ["resolved", rule, reason]:
+            return Told(rule, f"resolved {reason}")
+        case ["won", reading]:
+            return Told("won", reading)
+    raise TimelineError(
+        f"line {number}: {' '.join(words)!r} is none of: ! RULE SEVERITY, resolved RULE REASON, won READING"
+    )
+
+
+def _instant(line: Line, calendar: FiscalCalendar) -> int:
+    day, _, time = line.when.partition(" ")
+    try:
+        if time.endswith("Z"):
+            return parse_instant(f"{day}T{time if time.count(':') == 2 else time[:-1] + ':00Z'}")
+        if not time and not line.words:
+            return calendar.midnight(parse_date(day))
+        parse_date(day)
+        local = datetime.fromisoformat(f"{day}T{time or '12:00'}").replace(tzinfo=ZoneInfo(calendar.zone))
+    except ValueError as error:
+        raise TimelineError(f"line {line.number}: {error}") from None
+    return round(local.timestamp() * 1_000)
+
+
+def _record(line: Line, at: int) -> bytes:
+    """The wire form of what a line writes."""
+    wire: dict[str, Any] = {
+        "id": f"line {line.number}",
+        "opportunity_id": DEAL,
+        "source": "timeline",
+        "occurred_at": format_instant(at),
+        "kind": items.CHANGED,
+        "writer": {"id": "crm", "kind": "system"},
+    }
+    values: dict[str, Any] = {}
+    for word in line.words:
+        name, given, value = word.partition("=")
+        if not given and word in _KINDS:
+            wire["kind"] = word
+        elif not given and word in ("inbound", "outbound"):
+            wire |= {"kind": items.ACTIVITY, "direction": word}
+        elif not given and word == "removed":
+            values[word] = True
+        elif not given:
+            raise TimelineError(f"line {line.number}: {word!r} is neither field=value nor a known word")
+        elif name == "by":
+            kind, colon, person = value.partition(":")
+            wire["writer"] = {"id": person, "kind": kind} if colon else {"id": value, "kind": items.USER}
+        elif name == "same-save":
+            wire["transaction"] = value
+        elif name == "bulk":
+            wire["bulk"] = int(value)
+        elif name == "id":
+            wire["id"] = value
+        elif name == "bulk-of":
+            wire |= {"kind": items.RECLASSIFIED, "changes": value.split(",")}
+        elif name == "answer":
+            wire |= {"kind": items.ANSWER, "answer": value}
+        elif name == "line":
+            wire |= {"kind": items.LINE_ITEM, "line_item_id": value}
+        else:
+            values[_SHORT.get(name, name)] = _FLAGS.get(value, value) if value else None
+    return msgspec.json.encode({**wire, "values": values})
+
+
+# --- running --------------------------------------------------------------------------------------------------
+
+
+class _Record(NamedTuple):
+    key: bytes | None
+    value: bytes
+    offset: int
+
+
+def run(timeline: Timeline, compile_policy: Callable[[str], Ruleset]) -> list[Seen]:
+    """Play a timeline through a partition of its own. Raises `TimelineError` for what the partition rejects."""
+    calendar = compile_policy(timeline.policy).calendar
+    partition = Partition(0, timeline.policy, {}, compile_policy)
+    seen: list[Seen] = []
+    offset = latest = 0
+    for line in timeline.lines:
+        at = _instant(line, calendar)
+        for midnight in _midnights(calendar, latest, at):
+            offset += 1
+            seen.append(Seen(midnight, None, _apply(partition, _Record(None, encode_clock(midnight), offset), None)))
+        latest = max(latest, at)
+        offset += 1
+        if line.words:
+            record = _Record(DEAL.encode(), _record(line, at), offset)
+        else:
+            record = _Record(None, encode_clock(at), offset)
+        seen.append(Seen(at, line, _apply(partition, record, line)))
+    return seen
+
+
+def _midnights(calendar: FiscalCalendar, after: int, before: int) -> list[int]:
+    """The local midnights strictly between two instants; none before the first line."""
+    if not after or before <= after:
+        return []
+    days = range(calendar.local_day(after) + 1, calendar.local_day(before) + 1)
+    return [at for day in days if after < (at := calendar.midnight(day)) < before]
+
+
+def _apply(partition: Partition, record: _Record, line: Line | None) -> list[Told]:
+    outputs = [partition.apply([record])]
+    while (settled := partition.settle()) is not None:
+        outputs.append(settled)
+    for output in outputs:
+        for dead in output.dead_letters:
+            where = "between lines" if line is None else f"line {line.number}"
+            raise TimelineError(f"{where}: {dead.rule or dead.reason}: {dead.detail}")
+    return [told for output in outputs for told in _told(output)]
+
+
+def _told(output: Output) -> list[Told]:
+    told = []
+    for _, value in output.alerts:
+        alert = msgspec.json.decode(value)
+        if alert["transition"] == "resolved":
+            told.append(Told(alert["rule"], f"resolved {alert['reason']}"))
+        elif alert["reason"] != "covered":
+            told.append(Told(alert["rule"], alert["severity"]))
+    for _, value in output.wins:
+        win = msgspec.json.decode(value)
+        told.append(Told("won", "withdrawn" if win["withdrawn"] else win["reading"]))
+    return told
+
+
+def check(
+    text: str, compile_policy: Callable[[str], Ruleset], rules: Collection[str] = (), policy: str = ""
+) -> list[str]:
+    """Play a timeline and say where it is told otherwise than expected; nothing if all is as expected.
+
+    Only ``rules`` are compared, and what the timeline itself names; without ``rules`` everything is, but for wins.
+    ``policy`` is for a timeline that has none of its own.
+    """
+    timeline = parse(text)
+    timeline = timeline if timeline.policy else Timeline(policy, timeline.lines)
+    named = {expected.what for line in timeline.lines for expected in line.expected}
+    return [
+        _mismatch(seen, expected, told)
+        for seen in run(timeline, compile_policy)
+        if (expected := sorted(seen.line.expected if seen.line is not None else ()))
+        != (told := sorted(one for one in seen.told if _is_compared(one.what, named, rules)))
+    ]
+
+
+def _is_compared(what: str, named: set[str], rules: Collection[str]) -> bool:
+    return what in named or what in rules or (not rules and what != "won")
+
+
+def _mismatch(seen: Seen, expected: list[Told], told: list[Told]) -> str:
+    where = f"line {seen.line.number}: {seen.line.text}" if seen.line is not None else "between lines"
+    wanted = "; ".join(map(str, expected)) or "silence"
+    got = "; ".join(map(str, told)) or "silence"
+    return f"{where}\n    at {format_instant(seen.at)} expected {wanted}, got {got}"
