@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,7 +9,7 @@ import msgspec
 
 from wellwon.core.hindsight import absorb, new_state, reclassify, refold, remember_id, seen_before
 from wellwon.core.items import Clock, DealItem, Reclassified
-from wellwon.core.model import DELETED, OPEN, ActiveRule, Ruleset, Segment
+from wellwon.core.model import DELETED, OPEN, Ruleset, Segment
 from wellwon.core.rule import AMOUNT, EVERYTHING, Finding, View
 from wellwon.core.state import Deal, State
 from wellwon.core.units import DAY
@@ -35,7 +34,7 @@ class RuleFailure:
 
 @dataclass(slots=True)
 class Step:
-    """The outcome: the new state, and the answers of the rules that were asked (None: the pattern does not hold)."""
+    """The outcome: the new state, and what the rules that were asked found (None: what held does not hold any more)."""
 
     state: State
     findings: dict[str, Finding | None]
@@ -56,11 +55,6 @@ def restore(state: State, ruleset: Ruleset) -> State:
     return state
 
 
-def policy_mark(ruleset: Ruleset) -> int:
-    """What a state remembers of the policy it was evaluated under."""
-    return zlib.crc32(ruleset.fingerprint.encode())
-
-
 def step(state: State | None, item: DealItem | Clock, ruleset: Ruleset, clock: int = 0) -> Step:
     """Apply an item to a deal.
 
@@ -70,7 +64,7 @@ def step(state: State | None, item: DealItem | Clock, ruleset: Ruleset, clock: i
     state = new_state() if state is None else state
     if isinstance(item, Clock):
         at = max(item.at, state.at)
-        return _evaluate(replace(state, at=at), EVERYTHING, ruleset)
+        return _evaluate(replace(state, at=at), 0, ruleset, everything=True)
 
     if isinstance(item, Reclassified):
         absorbed = reclassify(state, item, ruleset)
@@ -99,41 +93,37 @@ def step(state: State | None, item: DealItem | Clock, ruleset: Ruleset, clock: i
     )
     if absorbed.late:
         return Step(moved_on, {}, LATE)
-    mask = absorbed.mask
-    if not state.policy or 0 <= state.wake_at <= at:
-        mask = EVERYTHING
-    done = _evaluate(moved_on, mask, ruleset)
+    overdue = 0 <= state.wake_at <= at
+    done = _evaluate(moved_on, absorbed.mask, ruleset, everything=overdue or state.policy != ruleset.mark)
     done.refolded = absorbed.refolded
     return done
 
 
-def _evaluate(state: State, mask: int, ruleset: Ruleset) -> Step:
+def _evaluate(state: State, mask: int, ruleset: Ruleset, *, everything: bool = False) -> Step:
     deal, at = state.now, state.at
-    if mask & AMOUNT or not state.segment or mask == EVERYTHING:
-        segment = segment_of(deal, ruleset)
-        if segment.name != state.segment:
-            state.segment, mask = segment.name, EVERYTHING
-    else:
-        segment = ruleset.segment_by_name[state.segment]
+    known = state.policy == ruleset.mark
+    segment = ruleset.segment_by_name[state.segment] if known and not mask & AMOUNT else segment_of(deal, ruleset)
+    if everything or mask == EVERYTHING or segment.name != state.segment:
+        mask = EVERYTHING
+        state.segment, state.policy, state.wake_at = segment.name, ruleset.mark, -1
 
+    holding = [alert.rule for alert in state.alerts if not alert.closed_at] if state.alerts else ()
     result = Step(state, {})
-    if mask == EVERYTHING:
-        state.policy = policy_mark(ruleset)
-        state.wake_at = -1
+    findings = result.findings
+    if holding and mask == EVERYTHING:
         # What holds by a rule that no longer runs for this deal stops to hold.
-        result.findings = dict.fromkeys(alert.rule for alert in state.alerts if not alert.closed_at)
-    if deal.status == DELETED:
-        rules: tuple[ActiveRule, ...] = ()
-    else:
-        rules = segment.rules_reading(deal_type_of(deal, ruleset), mask)
-
+        findings.update(dict.fromkeys(holding))
     view = View(deal, at, ruleset, segment)
-    for active in rules:
-        try:
-            result.findings[active.spec.name] = active.spec.check(view, active.params)
-        except Exception as error:
-            result.findings.pop(active.spec.name, None)
-            result.failures.append(RuleFailure(active.spec.name, f"{type(error).__name__}: {error}"))
+    if deal.status != DELETED:
+        for name, check, params in segment.questions(deal_type_of(deal, ruleset), mask):
+            try:
+                finding = check(view, params)
+            except Exception as error:
+                findings.pop(name, None)
+                result.failures.append(RuleFailure(name, f"{type(error).__name__}: {error}"))
+                continue
+            if finding is not None or name in holding:
+                findings[name] = finding
     if deal.status != OPEN:
         view.wakes_at(leaves_at(deal, ruleset))
     if view.wake_at >= 0 and not 0 <= state.wake_at <= view.wake_at:

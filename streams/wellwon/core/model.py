@@ -5,6 +5,7 @@ A policy compiles into a `Ruleset`; the core reads nothing else.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wellwon.core.calendar import FiscalCalendar
 
 if TYPE_CHECKING:
-    from wellwon.core.rule import RuleSpec
+    from wellwon.core.rule import Check, RuleSpec
 
 OPEN: Final = 0
 WON: Final = 1
@@ -106,6 +107,10 @@ class ActiveRule:
     mode: str
 
 
+Question = tuple[str, "Check", Any]
+"""A rule's name, its check and its parameters."""
+
+
 @dataclass(frozen=True)
 class Segment:
     """The deals that share thresholds. ``matches`` compares current fields; the first segment that matches is taken."""
@@ -122,14 +127,15 @@ class Segment:
     deal_types: frozenset[str] = frozenset()
     fields: dict[str, frozenset[str]] = field(default_factory=dict)
     """Mapped text fields (``region``, ``tier`` ...) and the values that belong to the segment."""
-    _reading: dict[tuple[str, int], tuple[ActiveRule, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _reading: dict[tuple[str, int], tuple[Question, ...]] = field(default_factory=dict, compare=False, repr=False)
 
-    def rules_reading(self, deal_type: str, mask: int) -> tuple[ActiveRule, ...]:
-        """The rules that run on this type of deal and read any of these parts."""
+    def questions(self, deal_type: str, mask: int) -> tuple[Question, ...]:
+        """What to ask of this type of deal when these parts of it changed: the rules that read any of them."""
         found = self._reading.get((deal_type, mask))
         if found is None:
-            rules = self.rules.get(deal_type, ())
-            found = self._reading[deal_type, mask] = tuple(active for active in rules if active.spec.reads & mask)
+            rules = [active for active in self.rules.get(deal_type, ()) if active.spec.reads & mask]
+            found = tuple((active.spec.name, active.spec.check, active.params) for active in rules)
+            self._reading[deal_type, mask] = found
         return found
 
 
@@ -163,6 +169,11 @@ class Ruleset:
         before it: with both inside the tail, late and early arrival come to the same.
         """
         return self.lateness_ms + max(self.correction_ms, self.bulk_window_ms)
+
+    @cached_property
+    def mark(self) -> int:
+        """What a state remembers of the policy it was evaluated under."""
+        return zlib.crc32(self.fingerprint.encode()) or 1
 
     @cached_property
     def segment_by_name(self) -> dict[str, Segment]:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from wellwon.core import items, lifecycle, records, wire
-from wellwon.core.engine import DUPLICATE, LATE, Step, deal_type_of, leaves_at, policy_mark, restore, step
+from wellwon.core.engine import DUPLICATE, LATE, Step, deal_type_of, leaves_at, restore, step
 from wellwon.core.envelope import Decoded
 from wellwon.core.items import Clock, DealItem, PolicyRecord
 from wellwon.core.model import DELETED, OPEN, WON, Ruleset
@@ -140,7 +140,6 @@ class Partition:
     def _use(self, policy: str) -> None:
         self.policy = policy
         self.ruleset = self._compile(policy)
-        self._mark = policy_mark(self.ruleset)
         self._families: dict[str, str] = {}
         self._modes: dict[tuple[str, str], dict[str, str]] = {}
         for segment in self.ruleset.segments:
@@ -367,7 +366,7 @@ class Partition:
         state = touched.state
         if state is None:
             return
-        if state.policy != self._mark and self._policy_at:
+        if state.policy != self.ruleset.mark and self._policy_at:
             done = step(state, Clock(self._policy_at), self.ruleset)
             self._conclude(out, key, touched, done, "policy", None)
         for clock in tuple(self._clocks):
