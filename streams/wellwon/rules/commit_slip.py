@@ -33,7 +33,7 @@ from typing import Final, NamedTuple
 from wellwon.core.calendar import Period
 from wellwon.core.model import CLOSED, COMMIT, LOST, OPEN, WON
 from wellwon.core.rule import ANY_BUSINESS, CATEGORY, DATE, HIGH, STAGE, WARNING, Finding, View, param, rule
-from wellwon.core.state import COUNTS, CategoryMove, DateMove, Deal, StageMove
+from wellwon.core.state import COUNTS, CategoryMove, DateMove, Deal, StageMove, standing
 from wellwon.core.units import DAY
 from wellwon.rules import reading
 from wellwon.rules.reading import counted, written_date
@@ -112,7 +112,15 @@ def _slip(view: View) -> Slip | None:
         for move in deal.categories
         if move.at == ended_at and move.why == COUNTS and move.old == COMMIT and move.new != CLOSED
     ]
-    losses = [move for move in deal.stages if move.at >= given_at and move.why == COUNTS and _is_loss(view, move)]
+    # What took the date out without a seller's doing (the buyer's date, a bulk edit) took the promise with it.
+    losses = [
+        move
+        for move in deal.stages
+        if move.at >= given_at
+        and move.why == COUNTS
+        and _is_loss(view, move)
+        and (pushes or reading.dated_in(period, standing(deal.dates, move.at, deal.close_date)))
+    ]
     events: list[DateMove | CategoryMove | StageMove] = [*pushes, *downgrades, *losses]
     if not events:
         return None

@@ -205,7 +205,7 @@ def out_of_order(draft: Draft) -> Planted:
     at = draft.on(draft.today + 8)
     soon = draft.today + 3
     draft.redate(at, soon).deliveries = (7 * MINUTE,)
-    draft.redate(at + 3 * MINUTE, quarter.end - 15)
+    draft.redate(at + 3 * MINUTE, soon + 30)
     draft.lose(draft.on(soon + rng.randrange(8, 15)))
     return Planted((), "two saves delivered in the wrong order within the lateness: the later save stands")
 

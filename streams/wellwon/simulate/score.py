@@ -69,6 +69,10 @@ class Said:
         standing = self.standing(deal)
         return [a for a in self.alerts.get(deal, ()) if is_message(a) and a["rule"] in standing]
 
+    def all_messages(self) -> list[dict[str, Any]]:
+        """The same for every deal, in the order of time."""
+        return sorted((m for deal in self.alerts for m in self.messages(deal)), key=lambda m: (m["at"], m["id"]))
+
     @property
     def won_well_rate(self) -> float | None:
         """Earned wins of those whose reading is known; None where none is."""
