@@ -121,18 +121,17 @@ class Ingest:
         self.sent.clocks += 1
 
     def reject(self, rejected: Rejected) -> None:
-        """Keep what cannot be used in the dead letters, with its file and line."""
+        """Keep what cannot be used of a file in the dead letters, with its line."""
         file, _, line = rejected.where.partition(":")
         number = line.partition(":")[0]
-        letter = DeadLetter(
-            key=None,
-            value=rejected.original,
-            offset=int(number) if number.isdigit() else -1,
-            reason=rejected.reason,
-            detail=str(rejected),
-        )
+        offset = int(number) if number.isdigit() else -1
+        letter = DeadLetter(None, rejected.original, offset, rejected.reason, str(rejected))
+        self.dead_letter(letter, deadletters.FILE + file, 0)
+
+    def dead_letter(self, letter: DeadLetter, topic: str, number: int) -> None:
+        """Keep a refused record in the dead letters, with the topic and partition where it was."""
         at = time.time_ns() // 1_000_000
-        self._send(topics.DEAD_LETTERS, value=deadletters.encode(letter, deadletters.FILE + file, 0, at))
+        self._send(topics.DEAD_LETTERS, key=letter.key, value=deadletters.encode(letter, topic, number, at))
         self.sent.dead_letters += 1
 
     def _send(self, topic: str, **record: Any) -> None:

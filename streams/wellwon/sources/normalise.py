@@ -58,7 +58,11 @@ class Normaliser:
             outcomes = list(self._read(value))
         except Exception as error:  # a mapper's mistake must not stop the stream nor lose the record
             outcomes = [Rejected("mapper_failed", f"{type(error).__name__}: {error}", value)]
+        counts = self.counts
+        if not emit:
+            self.counts = Counter()  # they were counted when they were emitted
         found = [out for outcome in outcomes for out in self.take(outcome, at_ms)]
+        self.counts = counts
         return found if emit else []
 
     def take(self, outcome: Outcome, at_ms: int | None = None) -> Iterable[Outgoing | Rejected]:
