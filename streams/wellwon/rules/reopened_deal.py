@@ -57,7 +57,9 @@ def RULE(view: View, params: Params) -> Finding | None:
 
 def _closed_as(view: View, move: StageMove) -> int | None:
     """WON or LOST if the move led out of such a stage."""
-    stage = view.stage(move.old) if move.old else None
+    if move.steps or not move.old:
+        return None  # places moved: from an open stage to an open stage
+    stage = view.stage(move.old)
     return stage.status if stage is not None and stage.status in WORDS else None
 
 
