@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from wellwon.core import items, lifecycle, wire
+from wellwon.core import items, lifecycle
+from wellwon.core.envelope import SCHEMA
 from wellwon.core.model import MODES
 from wellwon.core.records import ALERT_SCHEMA, TITLE_MAX, WIN_SCHEMA
 from wellwon.core.rule import FAMILIES, SEVERITIES
@@ -121,7 +122,7 @@ def _values(fields: dict[str, Schema], doc: str) -> Schema:
 def opportunity_change() -> Schema:
     """``opportunity-change.v1``: what may happen to a deal, and time itself."""
     event = {
-        "schema": {"const": wire.SCHEMA},
+        "schema": {"const": SCHEMA},
         "id": _text("The source's id of the change: a repeat has the same.", minLength=1),
         "opportunity_id": _text("Id of the deal; the record's key as well.", minLength=1),
         "source": _text("Where it comes from."),
@@ -135,9 +136,9 @@ def opportunity_change() -> Schema:
     def kind(names: tuple[str, ...], more: dict[str, Schema], required: tuple[str, ...], doc: str) -> Schema:
         return _object({"kind": {"enum": [*names]}, **event, **more}, (*needed, *required), doc)
 
-    control = {"schema": {"const": wire.SCHEMA}, "at": _instant("From this instant on.")}
+    control = {"schema": {"const": SCHEMA}, "at": _instant("From this instant on.")}
     return {
-        "title": wire.SCHEMA,
+        "title": SCHEMA,
         "description": "One thing that happened to one deal. No old values: the state knows them. null: set to empty.",
         "oneOf": [
             kind(_DEAL_KINDS, {"values": _values(VALUES, "Only the fields that were written.")}, (), _DEAL_DOC),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple
 
+from wellwon.core.envelope import SCHEMA
 from wellwon.core.partition import Output, Partition
 from wellwon.core.units import DAY, HOUR, format_instant, parse_instant
-from wellwon.core.wire import SCHEMA, encode_clock
+from wellwon.core.wire import encode_clock
 from wellwon.policy import compile_text
 
 DEAL: Final = "006SM0000001Tb3YAE"
@@ -167,8 +168,8 @@ def examples() -> dict[str, dict[str, Any]]:
     found[f"{SCHEMA}.clock"] = {"kind": "clock", "at": at}
     found[f"{SCHEMA}.policy"] = {"kind": "policy", "at": at, "policy": "rules:\n  late-discount: shadow\n"}
     said = run(events)
-    for _, value in said.alerts:
-        alert = json.loads(value)
+    alerts = [json.loads(value) for _, value in said.alerts]
+    for alert in sorted(alerts, key=lambda alert: bool(alert["rule"] != "late-discount")):
         found.setdefault(f"alert.v1.{alert['transition']}", alert)
     for _, value in said.wins:
         found.setdefault("win.v1", json.loads(value))

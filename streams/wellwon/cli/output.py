@@ -31,11 +31,11 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo(click.style(line, bold=True) if number == 0 else line)
 
 
-def json_lines(value: Any) -> None:
-    """Print one JSON document."""
+def json_lines(value: Any, err: bool = False) -> None:
+    """Print one JSON document, on standard error where standard output holds something else."""
     import orjson
 
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(), err=err)
 
 
 def read_text(file: str) -> str:

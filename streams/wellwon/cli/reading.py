@@ -1,0 +1,73 @@
+"""What the commands that read sources have in common: kinds, files, an export's dialect, the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from wellwon.cli.failure import BadInput
+from wellwon.cli.output import counted, read_text, shown_name
+from wellwon.policy import Policy, load_policy
+from wellwon.sources.history import Options
+from wellwon.sources.kinds import KINDS, kind_named
+
+if TYPE_CHECKING:
+    from wellwon.sources.change import Rejected
+
+SHOWN = 10
+
+
+class _Kind(click.ParamType):
+    """The name of a kind, with a suggestion for what is near one."""
+
+    name = "kind"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return kind_named(value).name
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name, help=kind.summary) for name, kind in KINDS.items() if name.startswith(incomplete)]
+
+
+kind_argument = click.argument("kind", type=_Kind())
+files = click.argument("files", nargs=-1, required=True, metavar="FILE|-...")
+
+KINDS_HELP = "\b\nKinds:\n" + "\n".join(f"  {kind.name:24}  {kind.summary}" for kind in KINDS.values())
+
+
+def dialect(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What an export cannot tell by itself."""
+    function = click.option("--dayfirst", is_flag=True, help="Ambiguous dates (03/04/26) begin with the day.")(function)
+    return click.option(
+        "--tz", "zone", default="UTC", show_default=True, help="Zone of times without an offset, such as Europe/Berlin."
+    )(function)
+
+
+def options_of(zone: str, dayfirst: bool) -> Options:
+    """The dialect."""
+    try:
+        return Options(ZoneInfo(zone), dayfirst)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise BadInput(f"--tz: '{zone}' is no time zone; an IANA name such as Europe/Berlin is needed") from None
+
+
+def load(policy_file: str | None) -> tuple[str, Policy]:
+    """The policy's text and the policy; the defaults where no file is named."""
+    text = read_text(policy_file) if policy_file else ""
+    return text, load_policy(text, shown_name(policy_file) if policy_file else "policy.yaml")
+
+
+def shown_rejections(rejected: Sequence[Rejected]) -> None:
+    """The first things that cannot be used, each with its place and what to do."""
+    for what in rejected[:SHOWN]:
+        click.echo(str(what), err=True)
+    if len(rejected) > SHOWN:
+        click.echo(f"... and {counted(len(rejected) - SHOWN, 'more', 'more')}", err=True)

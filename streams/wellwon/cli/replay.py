@@ -1,0 +1,136 @@
+"""``wellwon replay``: the core alone over files, with the records that the topics would hold."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+
+from wellwon.cli.failure import BadInput
+from wellwon.cli.output import STDIN, counted, json_lines
+from wellwon.cli.reading import KINDS_HELP, dialect, files, kind_argument, load, options_of, shown_rejections
+from wellwon.core.partition import DeadLetter
+from wellwon.core.units import parse_date, parse_instant
+from wellwon.history.replay import Replay, Summary
+from wellwon.policy import Policy, compile_policy
+from wellwon.sources.change import Rejected
+from wellwon.sources.feed import Feed
+from wellwon.sources.kinds import kind_named
+from wellwon.sources.mapping import SourceView
+
+OUT = click.Path(dir_okay=False, path_type=str)
+
+
+@click.command(epilog=KINDS_HELP)
+@kind_argument
+@files
+@click.option(
+    "--policy", "policy_file", envvar="WELLWON_POLICY", help="The policy; default $WELLWON_POLICY, else defaults."
+)
+@click.option("--alerts", type=OUT, help="File for the alert records, one JSON object a line; - is standard output.")
+@click.option("--wins", type=OUT, help="File for the win records.")
+@click.option("--rejects", type=OUT, help="File for rows and records that cannot be used, each with the reason.")
+@click.option("--until", metavar="TIME", help="Play up to this date (its midnight) or instant, clock included.")
+@dialect
+@click.option("--json", "as_json", is_flag=True, help="The summary as JSON, on standard error if records go to output.")
+def command(
+    kind: str,
+    files: tuple[str, ...],
+    policy_file: str | None,
+    alerts: str | None,
+    wins: str | None,
+    rejects: str | None,
+    until: str | None,
+    zone: str,
+    dayfirst: bool,
+    as_json: bool,
+) -> None:
+    """Run the core alone over FILES of a KIND, in event time, clock included: no Kafka.
+
+    The records are those of the topics `alerts` and `wins`. Without --until time stops at the last change.
+    """
+    text, policy = load(policy_file)
+    with ExitStack() as stack:
+        alert, win, reject = (stack.enter_context(_lines(name)) for name in (alerts, wins, rejects))
+        rejected: list[Rejected] = []
+
+        def refused(what: Rejected) -> None:
+            rejected.append(what)
+            reject(str(what).encode())
+
+        def dead(letter: DeadLetter) -> None:
+            rule = f" by {letter.rule}" if letter.rule else ""
+            reject(f"{letter.reason}{rule}: {letter.detail}".encode())
+
+        feed = Feed(kind_named(kind), files, SourceView.of(policy), options_of(zone, dayfirst), refused)
+        replay = Replay(text, lambda _: compile_policy(policy), alert=alert, win=win, dead_letter=dead)
+        summary = replay.run(feed, _instant(until, policy))
+    to_stderr = STDIN in (alerts, wins, rejects)
+    if rejected and not summary.changes:
+        shown_rejections(rejected)
+        raise BadInput("nothing in the input can be used")
+    if as_json:
+        left_out = {"rejected": dict(feed.rejections), "left_out": dict(feed.left_out)}
+        json_lines({**summary.as_dict(), **left_out}, err=to_stderr)
+        return
+    shown_rejections(rejected)
+    for line in _told(summary, feed):
+        click.echo(line, err=to_stderr)
+
+
+def _instant(text: str | None, policy: Policy) -> int | None:
+    if text is None:
+        return None
+    try:
+        return policy.calendar.build().midnight(parse_date(text)) if len(text) == 10 else parse_instant(text)
+    except ValueError as error:
+        raise BadInput(f"--until: {error}") from None
+
+
+@contextmanager
+def _lines(name: str | None) -> Iterator[Callable[[bytes], None]]:
+    """A writer of lines to a file, to standard output, or to nowhere."""
+    if name is None:
+        yield lambda line: None
+        return
+    with ExitStack() as stack:
+        file: IO[bytes] = sys.stdout.buffer if name == STDIN else stack.enter_context(Path(name).open("wb", 1 << 20))
+
+        def write(line: bytes) -> None:
+            file.write(line)
+            file.write(b"\n")
+
+        yield write
+        file.flush()
+
+
+def _told(summary: Summary, feed: Feed) -> Iterator[str]:
+    yield f"{counted(summary.changes, 'change')} of {counted(summary.deals, 'deal')}" + _span(summary)
+    if feed.rejections:
+        yield f"cannot be used: {_listed(feed.rejections)}"
+    if feed.left_out:
+        yield f"left out: {_listed(feed.left_out)}"
+    if summary.dead_letters:
+        yield f"dead letters: {_listed(summary.dead_letters)}"
+    transitions = summary.transitions
+    yield (
+        f"alerts: {transitions['opened']:,} opened, {transitions['changed']:,} changed, "
+        f"{transitions['resolved']:,} resolved, {summary.open.total():,} open at the end"
+    )
+    for (rule, severity), count in sorted(summary.open.items()):
+        yield f"  {rule} {severity}: {count:,}"
+    if summary.wins:
+        yield f"wins: {_listed(summary.wins)}"
+
+
+def _span(summary: Summary) -> str:
+    said = summary.as_dict()
+    return f", {said['first_at']} to {said['last_at']}" if summary.changes else ""
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))

@@ -1,0 +1,211 @@
+"""What may be wrong with an installation, looked at in the order in which things depend on each other.
+
+Nothing is changed. The states are read as a worker reads them at its start, so the verdict is the worker's own.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final, Literal
+
+from confluent_kafka import KafkaException
+from kafka.errors import KafkaError
+
+from wellwon.core.state import NewerState
+from wellwon.policy import PolicyError, load_policy
+from wellwon.runtime import restore, topics
+from wellwon.runtime.settings import Settings, SettingsError
+
+CONNECT_S: Final = 3.0
+PYTHON: Final = (3, 11)
+VERSIONS: Final[dict[str, tuple[str, str]]] = {
+    "faust-streaming": ("0.15.3", "0.16"),
+    "kafka-python": ("3.0", "4"),
+    "click": ("8.0", "8.4"),
+}
+"""Package to the first version that serves, and the first that does not any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was looked at, how it is, and what to do about it where it is not well."""
+
+    subject: str
+    state: Literal["good", "note", "wrong"]
+    said: str
+    remedy: str = ""
+
+
+def examine(environment: Mapping[str, str] | None = None, *, quick: bool = False) -> Iterator[Verdict]:
+    """Look at everything; where something is wrong, what depends on it is left out.
+
+    ``quick`` leaves out the states, which are read whole.
+    """
+    yield from _versions()
+    try:
+        settings = Settings.from_environment(environment)
+    except SettingsError as error:
+        yield from (
+            Verdict("settings", "wrong", line, "set it; `wellwon check --list`") for line in str(error).split("\n")
+        )
+        return
+    yield Verdict(
+        "settings", "good", f"Kafka at {settings.kafka}, topics {settings.topic('*')}, group {settings.group}"
+    )
+    yield _policy(settings)
+    reachable = list(_servers(settings))
+    yield from reachable
+    if all(verdict.state == "wrong" for verdict in reachable):
+        return
+    try:
+        yield from _broker(settings)
+        found = topics.describe(settings)
+        yield from _topics(settings, found)
+        if all(entry is not None for entry in found.values()):
+            if not quick:
+                yield _states(settings)
+            yield from _group(settings)
+    except KafkaError as error:
+        remedy = "see the broker's log; for a refused login check WELLWON_KAFKA_SECURITY, _USER, _PASSWORD, _CA"
+        yield Verdict("broker", "wrong", f"{type(error).__name__}: {error}", remedy)
+
+
+def _versions() -> Iterator[Verdict]:
+    running = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] < PYTHON:
+        yield Verdict("versions", "wrong", f"Python {running}", "Python 3.11 or newer is needed")
+    installed = []
+    for package, (first, last) in VERSIONS.items():
+        try:
+            has = version(package)
+        except PackageNotFoundError:
+            yield Verdict("versions", "wrong", f"{package} is not installed", "install wellwon anew: make setup")
+            continue
+        installed.append(f"{package} {has}")
+        if not _numbers(first) <= _numbers(has) < _numbers(last):
+            said = f"{package} {has} is installed, {first} up to (without) {last} is needed"
+            yield Verdict("versions", "wrong", said, "install wellwon anew: make setup")
+    yield Verdict("versions", "good", ", ".join((f"Python {running}", *installed)))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdigit())
+
+
+def _policy(settings: Settings) -> Verdict:
+    if settings.policy is None:
+        return Verdict("policy", "note", "none: the defaults hold", "name one with WELLWON_POLICY")
+    try:
+        policy = load_policy(settings.policy.read_text(encoding="utf-8"), str(settings.policy))
+    except (PolicyError, OSError, UnicodeDecodeError) as error:
+        return Verdict("policy", "wrong", str(error), "correct it; `wellwon policy check` says when all is well")
+    return Verdict("policy", "good", f"{settings.policy}, fingerprint {policy.fingerprint}")
+
+
+def _servers(settings: Settings) -> Iterator[Verdict]:
+    for server in settings.kafka.split(","):
+        host, _, port = server.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+        except OSError as error:
+            remedy = "is the broker running, is WELLWON_KAFKA right, does a firewall stand between?"
+            yield Verdict("broker", "wrong", f"{server} does not answer: {error.strerror or error}", remedy)
+        else:
+            yield Verdict("broker", "good", f"{server} answers")
+
+
+def _broker(settings: Settings) -> Iterator[Verdict]:
+    with topics.admin(settings) as client:
+        cluster = client.describe_cluster()
+    brokers = cluster["brokers"]
+    if len(brokers) < settings.replication:
+        said = f"{len(brokers)} brokers, and WELLWON_REPLICATION={settings.replication}"
+        yield Verdict("broker", "wrong", said, f"set WELLWON_REPLICATION to at most {len(brokers)}, or add brokers")
+    elif settings.replication == 1 and len(brokers) > 1:
+        said = f"topics are made with one replica, on {len(brokers)} brokers"
+        yield Verdict("broker", "note", said, "WELLWON_REPLICATION=3 keeps the data when a broker is lost")
+
+
+def _topics(settings: Settings, found: Mapping[str, topics.Found | None]) -> Iterator[Verdict]:
+    well = True
+    for topic in topics.TOPICS:
+        entry, name = found[topic.name], settings.topic(topic.name)
+        if entry is None:
+            well = False
+            yield Verdict("topics", "wrong", f"{name} does not exist", "wellwon topics create")
+            continue
+        wanted = topics.partitions_of(topic, settings)
+        if entry.partitions != wanted:
+            well = False
+            said = f"{name} has {entry.partitions} partitions, declared are {wanted}"
+            yield Verdict("topics", "wrong", said, _partitions_remedy(settings, topic, entry.partitions))
+        for key, value in topic.settings().items():
+            if entry.config.get(key) != value:
+                well = False
+                said = f"{name} has {key}={entry.config.get(key)}, declared is {value}"
+                remedy = (
+                    f"kafka-configs.sh --bootstrap-server {settings.kafka} --alter --entity-type topics"
+                    f" --entity-name {name} --add-config {key}={value}"
+                )
+                yield Verdict("topics", "wrong", said, remedy)
+    if well:
+        yield Verdict("topics", "good", f"{len(found)} as declared")
+
+
+def _partitions_remedy(settings: Settings, topic: topics.Topic, has: int) -> str:
+    if topic.partitions is None and topic.name == topics.CHANGES:
+        return f"if it always had {has}: WELLWON_PARTITIONS={has}. If it was given more: " + restore.START_OVER.format(
+            settings.topic(topics.STATE)
+        )
+    if topic.partitions is None:
+        return f"WELLWON_PARTITIONS={has} if the other topics have as many; else make this one anew"
+    return f"make it anew with {topic.partitions}: it is read in its order"
+
+
+def _states(settings: Settings) -> Verdict:
+    """Read the states as a worker does at its start."""
+    try:
+        source = restore.inspect(settings)
+        found = restore.restore(settings, source, range(source.partitions), settings.data / settings.group)
+    except restore.Refused as error:
+        said, _, remedy = str(error).partition(": ")
+        return Verdict("states", "wrong", said, remedy or "see above")
+    except NewerState as error:
+        return Verdict("states", "wrong", str(error), "run the newer wellwon, as every worker")
+    except KafkaException as error:
+        return Verdict("states", "wrong", str(error), "is the broker well?")
+    deals = sum(sum(key[:1] != b"\0" for key in part.store) for part in found.values())
+    return Verdict("states", "good", f"{deals:,} deals; a worker would start")
+
+
+def _group(settings: Settings) -> Iterator[Verdict]:
+    name = settings.topic(topics.CHANGES)
+    with topics.admin(settings) as client:
+        committed: dict[Any, Any] = client.list_group_offsets([settings.group]).get(settings.group, {})
+        group = client.describe_groups([settings.group]).get(settings.group, {})
+    workers = len(group.get("members", ()))
+    said = f"{workers} running" if workers else "no worker is running"
+    yield Verdict("workers", "good" if workers else "note", said, "" if workers else "wellwon worker")
+    behind = _behind(settings, {part.partition: at.offset for part, at in committed.items() if part.topic == name})
+    if behind:
+        said = f"{behind:,} records are to be processed"
+        yield Verdict("workers", "note", said, "" if workers else "they wait for a worker")
+
+
+def _behind(settings: Settings, committed: Mapping[int, int]) -> int:
+    from kafka import KafkaConsumer, TopicPartition
+
+    from wellwon.runtime.connection import kafka_python
+
+    consumer = KafkaConsumer(**kafka_python(settings), enable_auto_commit=False)
+    try:
+        name = settings.topic(topics.CHANGES)
+        parts = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name) or ()]
+        starts, ends = consumer.beginning_offsets(parts), consumer.end_offsets(parts)
+        return sum(ends[part] - max(starts[part], committed.get(part.partition, 0)) for part in parts)
+    finally:
+        consumer.close()
