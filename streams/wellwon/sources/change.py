@@ -35,6 +35,17 @@ class Rejected:
     def __str__(self) -> str:
         return f"{self.where}: {self.detail}" if self.where else self.detail
 
+    def record(self) -> bytes:
+        """A line of a file of rejects: nothing is lost, and the original can be mended and fed again."""
+        return orjson.dumps(
+            {
+                "where": self.where,
+                "reason": self.reason,
+                "detail": self.detail,
+                "original": self.original.decode(errors="backslashreplace"),
+            }
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Ignored:

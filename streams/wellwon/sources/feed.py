@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
 from wellwon.sources.change import Rejected
 from wellwon.sources.history import Options
-from wellwon.sources.kinds import Kind, read_files
+from wellwon.sources.kinds import STDIN, Kind, read_files
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.normalise import Normaliser, Outgoing
 
@@ -34,6 +36,10 @@ class Feed:
         """Records that say nothing of a deal, and repeats, by reason."""
         return self._normaliser.counts
 
+    def lines(self) -> int | None:
+        """How many lines the files have, about what ``read`` will come to; None where standard input is among them."""
+        return None if STDIN in self._files else sum(map(_lines, self._files))
+
     def __iter__(self) -> Iterator[Outgoing]:
         """The records for the topics. Raises `NotATable` and OSError for a file that cannot be used at all."""
         for outcome in read_files(self._kind, self._files, self._view, self._options):
@@ -44,6 +50,11 @@ class Feed:
                     self._rejected(out)
                 else:
                     yield out
+
+
+def _lines(file: str) -> int:
+    with Path(file).open("rb") as content:
+        return sum(block.count(b"\n") for block in iter(partial(content.read, 1 << 20), b""))
 
 
 def _none(_: bytes) -> Iterator[Rejected]:
