@@ -1,0 +1,96 @@
+"""A raw topic with one partition, on a real broker: a restart in the middle of a bulk edit loses nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from kafka_broker import running
+
+from wellwon.runtime import topics
+from wellwon.runtime.connection import librdkafka
+from wellwon.runtime.normalise import NoRawTopic, RawTopic
+from wellwon.runtime.settings import Settings
+from wellwon.sources.kinds import kind_named
+from wellwon.sources.mapping import SourceView
+
+CDC = kind_named("salesforce-cdc")
+VIEW = SourceView(bulk_records=3)
+AT = 1_792_000_000_000
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    with running(tmp_path_factory.mktemp("kafka")) as broker:
+        found = Settings(kafka=broker.bootstrap, topic_prefix="raw-topic-test.", partitions=2)
+        topics.create(found, [*topics.TOPICS, topics.raw_topic("salesforce")])
+        yield found
+
+
+def event(number: int) -> bytes:
+    """The same field of one deal after another, by one person, a second apart."""
+    header = {
+        "entityName": "Opportunity",
+        "recordIds": [f"006Wx{number:010d}AAA"],
+        "changeType": "UPDATE",
+        "transactionKey": f"t{number}",
+        "sequenceNumber": 1,
+        "commitTimestamp": AT + number * 1_000,
+        "commitUser": "005Wx0000000001AAA",
+        "changedFields": ["StageName", "LastModifiedDate"],
+    }
+    return orjson.dumps({"ChangeEventHeader": header, "StageName": "A"})
+
+
+def put(settings: Settings, numbers: range) -> None:
+    producer = Producer(librdkafka(settings))
+    for number in numbers:
+        producer.produce(settings.topic("raw.salesforce"), value=event(number))
+    assert producer.flush(30) == 0
+
+
+def follow(settings: Settings, records: int) -> tuple[int, int]:
+    """Read so many records; return how many were read for the first time, and what was written."""
+    with RawTopic(settings, CDC, "salesforce", VIEW) as raw:
+        read = 0
+        while read < records:
+            read += raw.step()
+        return raw.followed.read, raw.counts()["changes"]
+
+
+def written(settings: Settings) -> list[dict[str, Any]]:
+    name = settings.topic("opportunity-changes")
+    consumer = Consumer({**librdkafka(settings), "group.id": "test", "enable.auto.commit": False})
+    found = []
+    for number in range(settings.partitions):
+        _, end = consumer.get_watermark_offsets(TopicPartition(name, number), timeout=30)
+        consumer.assign([TopicPartition(name, number, 0)])
+        for _ in range(end):
+            message = consumer.poll(30)
+            assert message is not None
+            assert message.error() is None
+            found.append(orjson.loads(message.value()))
+    consumer.close()
+    return found
+
+
+def test_a_restart_within_a_bulk_edit(settings: Settings) -> None:
+    put(settings, range(2))
+    assert follow(settings, 2) == (2, 2)
+    put(settings, range(2, 5))
+    # The first two are read again, silently.
+    assert follow(settings, 5) == (3, 6)
+    changes = written(settings)
+    bulk = {e["opportunity_id"]: e["bulk"] for e in changes if e["kind"] == "changed"}
+    assert bulk == {f"006Wx{n:010d}AAA": (4 if n == 3 else 5 if n == 4 else 1) for n in range(5)}
+    reclassified = sorted(e["opportunity_id"] for e in changes if e["kind"] == "reclassified")
+    assert reclassified == [f"006Wx{n:010d}AAA" for n in range(3)]
+
+
+def test_a_topic_that_is_not_there(settings: Settings) -> None:
+    with pytest.raises(NoRawTopic, match=r"there is no topic raw-topic-test\.raw\.hubspot"):
+        RawTopic(settings, CDC, "hubspot", VIEW)
