@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from wellwon.core.hindsight import absorb, new_state, reclassify, refold, remember_id, seen_before
 from wellwon.core.items import Clock, DealItem, Reclassified
 from wellwon.core.model import DELETED, OPEN, Ruleset, Segment
-from wellwon.core.rule import AMOUNT, EVERYTHING, Finding, View
+from wellwon.core.rule import AMOUNT, EVERYTHING, Check, Finding, View
 from wellwon.core.state import Deal, State
 from wellwon.core.units import DAY
 
@@ -48,6 +49,24 @@ class Step:
         return self.state.wake_at
 
 
+class Meter:
+    """Adds up the time that each rule takes. The core has no clock: whoever measures brings one."""
+
+    __slots__ = ("clock", "seconds")
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.seconds: dict[str, float] = {}
+
+    def ask(self, name: str, check: Check, view: View, params: Any) -> Finding | None:
+        """Run a check and note how long it took."""
+        began = self.clock()
+        try:
+            return check(view, params)
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + self.clock() - began
+
+
 def restore(state: State, ruleset: Ruleset) -> State:
     """A decoded state, ready for `step`: its tail folded on top of its base."""
     if state.tail:
@@ -55,7 +74,9 @@ def restore(state: State, ruleset: Ruleset) -> State:
     return state
 
 
-def step(state: State | None, item: DealItem | Clock, ruleset: Ruleset, clock: int = 0) -> Step:
+def step(
+    state: State | None, item: DealItem | Clock, ruleset: Ruleset, clock: int = 0, meter: Meter | None = None
+) -> Step:
     """Apply an item to a deal.
 
     ``clock`` is the partition's clock: a deal is never judged at an earlier instant. The given state is not changed.
@@ -64,7 +85,7 @@ def step(state: State | None, item: DealItem | Clock, ruleset: Ruleset, clock: i
     state = new_state() if state is None else state
     if isinstance(item, Clock):
         at = max(item.at, state.at)
-        return _evaluate(replace(state, at=at), 0, ruleset, everything=True)
+        return _evaluate(replace(state, at=at), 0, ruleset, meter, everything=True)
 
     if isinstance(item, Reclassified):
         absorbed = reclassify(state, item, ruleset)
@@ -94,12 +115,12 @@ def step(state: State | None, item: DealItem | Clock, ruleset: Ruleset, clock: i
     if absorbed.late:
         return Step(moved_on, {}, LATE)
     overdue = 0 <= state.wake_at <= at
-    done = _evaluate(moved_on, absorbed.mask, ruleset, everything=overdue or state.policy != ruleset.mark)
+    done = _evaluate(moved_on, absorbed.mask, ruleset, meter, everything=overdue or state.policy != ruleset.mark)
     done.refolded = absorbed.refolded
     return done
 
 
-def _evaluate(state: State, mask: int, ruleset: Ruleset, *, everything: bool = False) -> Step:
+def _evaluate(state: State, mask: int, ruleset: Ruleset, meter: Meter | None, *, everything: bool = False) -> Step:
     deal, at = state.now, state.at
     known = state.policy == ruleset.mark
     segment = ruleset.segment_by_name[state.segment] if known and not mask & AMOUNT else segment_of(deal, ruleset)
@@ -117,7 +138,7 @@ def _evaluate(state: State, mask: int, ruleset: Ruleset, *, everything: bool = F
     if deal.status != DELETED:
         for name, check, params in segment.questions(deal_type_of(deal, ruleset), mask):
             try:
-                finding = check(view, params)
+                finding = check(view, params) if meter is None else meter.ask(name, check, view, params)
             except Exception as error:
                 findings.pop(name, None)
                 result.failures.append(RuleFailure(name, f"{type(error).__name__}: {error}"))

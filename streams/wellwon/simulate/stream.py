@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from wellwon.core.envelope import SCHEMA
 from wellwon.core.units import SECOND, format_instant
-from wellwon.core.wire import SCHEMA
 from wellwon.simulate.deal import Draft, Save
 from wellwon.simulate.healthy import healthy
 from wellwon.simulate.label import HEALTHY, LOOKALIKE, PRESSURED, Label, Planted
