@@ -5,6 +5,7 @@ Counts arrive once per slice, already summed by the core.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -12,7 +13,11 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from wellwon.core.lifecycle import CHANGED, OPENED, RESOLVED
 from wellwon.core.partition import Counts
+from wellwon.core.rule import SEVERITIES
+from wellwon.core.win import READINGS
+from wellwon.rules import RULES
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 SLICE_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
@@ -60,8 +65,16 @@ class Metrics:
             "watermark_age_seconds", "Age of the oldest slice that is not durable; 0 when all are.", "partition"
         )
         self.restore_seconds = gauge("restore_seconds", "Time the last restoring of states took.")
+        self.gaps = counter("log_gap_records", "Offsets of the log that held no record for us (transaction markers).")
         self.rewritten = counter("foreign_states", "States rewritten after a worker that had lost them wrote them.")
         self.ready = gauge("worker_ready", "1 when the worker holds its states and processes.")
+        # A counter that is born at 1 has not risen, as Prometheus sees it: what is known beforehand begins at 0.
+        for rule, severity in product((spec.name for spec in RULES), SEVERITIES):
+            self.open.labels(rule, severity)
+            for transition in (OPENED, CHANGED, RESOLVED):
+                self.transitions.labels(rule, severity, transition)
+        for reading in READINGS:
+            self.wins.labels(reading)
 
     def count(self, records: int, counts: Counts) -> None:
         """Add what one slice brought; `records` is 0 for deals settled by the clock."""
