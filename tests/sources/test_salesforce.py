@@ -330,3 +330,10 @@ def test_a_gap_of_a_line_marks_its_deal() -> None:
 
 def test_a_line_change_of_nothing_mapped_is_ignored() -> None:
     assert read(line({"OpportunityId": DEAL, "ServiceDate": "2026-01-01"})) == [Ignored("no_mapped_field")]
+
+
+def test_an_empty_text_is_no_number() -> None:
+    assert one(line(CREATED | {"Quantity": "", "Discount": ""}, "CREATE"))["values"] == {
+        "unit_price": "850.00",
+        "list_price": "1000.00",
+    }
