@@ -237,6 +237,7 @@ def properties(port: int, controller: int, log_dir: str) -> dict[str, str]:
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "1000",
     }
 
 

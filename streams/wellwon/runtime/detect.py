@@ -7,6 +7,7 @@ when it loses them, and stops at the first thing that could make an output wrong
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import time
@@ -17,7 +18,7 @@ from typing import Any
 import faust
 from faust.types import TP
 
-from wellwon.core.partition import CONTROL_KEY
+from wellwon.core.state import CONTROL_KEY
 from wellwon.core.wire import encode_policy
 from wellwon.runtime import restore, topics
 from wellwon.runtime.connection import faust_broker, faust_credentials
@@ -145,10 +146,9 @@ class Detect:
     async def wait_for_room(self, timeout: float) -> None:
         """Return when something was acknowledged, or after `timeout` seconds."""
         self._progress.clear()
-        try:
-            await asyncio.wait_for(self._progress.wait(), timeout)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):  # wait_for may swallow a cancellation
+                await self._progress.wait()
 
     async def drain(self) -> None:
         """Take nothing more, and give what is under way half a session to become durable."""
@@ -183,7 +183,7 @@ class Detect:
         if gained:
             await self._restore(gained, generation)
         for owned in self.owned.values():
-            owned.core.generation = generation
+            owned.core.generation = owned.changelog.generation = generation
         self._generation = generation
         log.info("partitions assigned", extra={"generation": generation, "partitions": sorted(wanted)})
         if revocations == self._revocations and self.failure is None:
@@ -202,10 +202,12 @@ class Detect:
     async def _restore(self, gained: list[int], generation: int) -> None:
         began = time.monotonic()
         built = await asyncio.to_thread(self._build, gained, generation)
-        for owned, lineage in built:
+        for owned, found in built:
             self.owned[owned.number] = owned
-            if lineage is not None:
-                owned.settle_lineage(lineage)
+            if found.lineage is None or found.lineage.encode() != owned.lineage:
+                owned.write_lineage()
+            if found.stale:
+                owned.rewrite(found.stale)
         gc.collect()
         gc.freeze()  # what was restored stays; the collector need not look at it again
         took = time.monotonic() - began
@@ -213,8 +215,8 @@ class Detect:
         deals = sum(len(owned.store) for owned, _ in built)
         log.info("states restored", extra={"partitions": gained, "deals": deals, "seconds": round(took, 3)})
 
-    def _build(self, gained: list[int], generation: int) -> list[tuple[Owned, bytes | None]]:
-        """Runs in a thread: return the gained partitions, each with the lineage record to write if it has none."""
+    def _build(self, gained: list[int], generation: int) -> list[tuple[Owned, restore.Restored]]:
+        """Return the gained partitions. Runs in a thread."""
         settings, outlet = self.settings, self.outlet
         assert outlet is not None
         source = restore.inspect(settings)
@@ -223,10 +225,10 @@ class Detect:
         built = []
         for number, found in restored.items():
             core = self._make_core(number, found.store, generation)
-            owned = Owned(settings, number, core, found.store, Changelog(number, found.end), outlet, self.metrics)
-            lineage = restore.Lineage(source.changes_id, source.partitions, settings.epoch)
-            owned.lineage = lineage.encode()
-            built.append((owned, None if lineage == found.lineage else owned.lineage))
+            changelog = Changelog(number, found.end, generation)
+            owned = Owned(settings, number, core, found.store, changelog, outlet, self.metrics)
+            owned.lineage = restore.Lineage(source.changes_id, source.partitions, settings.epoch).encode()
+            built.append((owned, found))
         return built
 
     @property

@@ -25,6 +25,9 @@ POLL_S = 0.002
 PARTITIONER = "murmur2_random"
 """Kafka's own; librdkafka's default would put keys elsewhere than every other client does."""
 
+GENERATION = "generation"
+"""Header of a tombstone: the generation of its writer."""
+
 Record = tuple[str, bytes | None, bytes]
 """Topic, key, value."""
 
@@ -40,10 +43,11 @@ class Changelog:
     they are kept in `foreign` until somebody looks at them.
     """
 
-    __slots__ = ("foreign", "next", "partition")
+    __slots__ = ("foreign", "generation", "next", "partition")
 
-    def __init__(self, partition: int, next_offset: int) -> None:
+    def __init__(self, partition: int, next_offset: int, generation: int) -> None:
         self.partition = partition
+        self.generation = generation
         self.next = next_offset
         self.foreign: list[tuple[int, int]] = []
 
@@ -123,7 +127,11 @@ class Outlet:
 
         partition, topic, producer = changelog.partition, self._state_topic, self._states
         for key, value in entry.states.items():
-            self._produce(producer, topic, value=value, key=key, partition=partition, on_delivery=done)
+            if value is not None:
+                self._produce(producer, topic, value=value, key=key, partition=partition, on_delivery=done)
+            else:  # a tombstone has no prefix to say who wrote it
+                by = [(GENERATION, b"%d" % changelog.generation)]
+                self._produce(producer, topic, key=key, partition=partition, headers=by, on_delivery=done)
         self.collect()
 
     def control(self, partition: int, value: bytes) -> None:

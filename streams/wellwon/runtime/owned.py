@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wellwon.core.partition import Output
+from wellwon.core.state import CONTROL_KEY
 from wellwon.runtime import deadletters, topics
 from wellwon.runtime.metrics import Metrics
 from wellwon.runtime.outlet import Changelog, Outlet, Record
@@ -54,9 +55,10 @@ class Owned:
         self.core = core
         self.store = store
         self.changelog = changelog
-        self.position = 0
-        """The next offset of the log to be applied."""
-        self.lineage: bytes = b""
+        self.position = -1
+        """The next offset of the log to be applied; -1 before the first slice."""
+        self.lineage = b""
+        """The record that says which log the states come from."""
         self._outlet = outlet
         self._metrics = metrics
         self._changes = settings.topic(topics.CHANGES)
@@ -68,6 +70,9 @@ class Owned:
 
     def take(self, records: Sequence[Any]) -> None:
         """Apply a slice of the log and send what comes of it."""
+        if 0 <= self.position < records[0].offset:
+            # Usually the marker of somebody's transaction. Never silent: a slice that got lost would look the same.
+            self._metrics.gaps.inc(records[0].offset - self.position)
         output = self.core.apply(records)
         self.position = records[-1].offset + 1
         self._emit(output, len(records), records[0].timestamp)
@@ -86,10 +91,9 @@ class Owned:
         self._metrics.rewritten.inc(len(states))
         self.pipeline.push(Entry(-1, 0, states, entered=time.monotonic()))
 
-    def settle_lineage(self, value: bytes) -> None:
+    def write_lineage(self) -> None:
         """Write down which log the states come from."""
-        self.lineage = value
-        self.pipeline.push(Entry(-1, 0, {LINEAGE: value}, entered=time.monotonic()))
+        self.pipeline.push(Entry(-1, 0, {LINEAGE: self.lineage}, entered=time.monotonic()))
 
     def snapshot(self) -> Snapshot:
         """Return the states as they are now; a checkpoint may be written once the pipeline has caught up with them."""
@@ -103,8 +107,8 @@ class Owned:
         """Update the gauges; `end` is the log's next offset if it is known."""
         oldest = self.pipeline.oldest
         self._metrics.watermark_age.labels(self.number).set(0 if oldest is None else time.monotonic() - oldest)
-        self._metrics.deals.labels(self.number).set(len(self.store))
-        if end is not None:
+        self._metrics.deals.labels(self.number).set(len(self.store) - (CONTROL_KEY in self.store))
+        if end is not None and self.position >= 0:
             self._metrics.lag.labels(self.number).set(max(0, end - self.position))
 
     def let_go(self) -> None:

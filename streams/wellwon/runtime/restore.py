@@ -61,6 +61,8 @@ class Restored:
     end: int = 0
     """The changelog's next offset."""
     lineage: Lineage | None = None
+    stale: set[bytes] = field(default_factory=set)
+    """Deals of which a worker that should have been gone wrote an older state after the newer one."""
     from_checkpoint: int = 0
     from_changelog: int = 0
 
@@ -145,7 +147,7 @@ def _take_lineage(found: Restored) -> None:
 
 def _read_tail(consumer: Consumer, topic: str, partition: int, begin: int, found: Restored) -> None:
     consumer.assign([TopicPartition(topic, partition, begin)])
-    store, end, position = found.store, found.end, begin
+    store, stale, end, position = found.store, found.stale, found.end, begin
     get, pop, newest = store.get, store.pop, VERSION
     deadline = time.monotonic() + IDLE_S
     while position < end:
@@ -168,9 +170,11 @@ def _read_tail(consumer: Consumer, topic: str, partition: int, begin: int, found
                         " start the newer wellwon again, or restore the topic from before the upgrade"
                     )
                 old = get(key)
-                # A worker that should have been gone may have written after its successor: the log decides.
                 if old is None or value[9:17] >= old[9:17] or value[1:5] > old[1:5]:
                     store[key] = value
+                    stale.discard(key)
+                else:
+                    stale.add(key)
         if batch:
             position = batch[-1].offset() + 1
             deadline = time.monotonic() + IDLE_S

@@ -60,12 +60,14 @@ class _Unread(dict[TP, Any]):
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
     logger = driver.logger
+    assignor: Any = None
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         # Without tables Faust takes the round-robin assignor, which moves partitions whenever a worker comes or goes.
-        # The assignor keeps its state on the class: each consumer gets a class of its own.
-        consumer._partition_assignment_strategy = [type("Sticky", (StickyPartitionAssignor,), {})]
+        # The sticky one keeps its memory on the class, so each consumer gets a class of its own.
+        self.assignor = type("Sticky", (StickyPartitionAssignor,), {})
+        consumer._partition_assignment_strategy = [self.assignor]
         return consumer
 
 
@@ -102,7 +104,7 @@ class SliceConsumer(driver.Consumer):
         for tp, slice_ in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return  # rebalancing: what was fetched is read again from the watermark
-            if slice_ and tp in self._get_active_partitions():
+            if slice_:
                 yield tp, self._slice_message(tp, slice_)
 
     def _slice_message(self, tp: TP, records: Slice) -> ConsumerMessage:
@@ -110,6 +112,12 @@ class SliceConsumer(driver.Consumer):
         message.key = None
         message.value = cast(Any, records)
         return message
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Faust would leave the partition out. `Durable` bounds it, and a full queue holds the fetcher up anyway."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """See `on_buffer_full`."""
 
     def ack(self, message: Message) -> bool:
         """Note that a stream is done with a message. Decides no offset."""
@@ -119,6 +127,11 @@ class SliceConsumer(driver.Consumer):
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Gaps mean nothing here."""
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Tell the assignor the generation (aiokafka does not): a claim of an older one must not count."""
+        cast(_ConsumerThread, self._thread).assignor.generation = generation_id
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def wait_empty(self) -> None:
         """Before partitions are revoked, and before stopping: finish what was taken in, then commit."""

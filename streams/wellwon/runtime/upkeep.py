@@ -70,7 +70,8 @@ async def _rewrite_foreign(detect: Detect, topic: str, owned: Owned) -> None:
     ranges, owned.changelog.foreign = owned.changelog.foreign, []
     if not ranges:
         return
-    keys = await asyncio.to_thread(zombies.overwritten, detect.settings, topic, owned.number, ranges)
+    generation = owned.changelog.generation
+    keys = await asyncio.to_thread(zombies.overwritten, detect.settings, topic, owned.number, ranges, generation)
     if detect.owned.get(owned.number) is owned and detect.failure is None:
         log.warning(
             "a worker that had lost a partition wrote states; rewriting them",

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -17,7 +18,7 @@ from wellwon.runtime import logs, topics, upkeep
 from wellwon.runtime.detect import Detect
 from wellwon.runtime.endpoint import Endpoint
 from wellwon.runtime.owned import Core
-from wellwon.runtime.settings import Settings
+from wellwon.runtime.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +73,10 @@ async def working(detect: Detect) -> AsyncIterator[Endpoint]:
 
 async def _stop(detect: Detect) -> None:
     """Drain, commit, leave the group, write checkpoints."""
-    try:
-        await asyncio.wait_for(detect.app.stop(), STOP_S)
-    except TimeoutError:
-        log.error("the worker did not stop within %.0f s", STOP_S)
+    stopping = asyncio.ensure_future(detect.app.stop())
+    await asyncio.wait([stopping], timeout=STOP_S)
+    if not stopping.done():
+        log.error("Faust did not stop within %.0f s", STOP_S)
     if detect.failure is None:
         for owned in list(detect.owned.values()):
             if owned.pipeline.empty:
@@ -121,7 +122,13 @@ def run(settings: Settings) -> int:
 
 def main() -> None:
     """Run a worker with the settings of the environment."""
-    sys.exit(run(Settings.from_environment()))
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        sys.exit(str(error))
+    code = run(settings)
+    logging.shutdown()
+    os._exit(code)  # a thread of a client that lost its broker must not keep the process
 
 
 if __name__ == "__main__":
