@@ -112,11 +112,12 @@ def step(
         segment=state.segment,
         policy=state.policy,
     )
-    if absorbed.late:
+    if absorbed.late and not absorbed.mask:
         return Step(moved_on, {}, LATE)
     overdue = 0 <= state.wake_at <= at
     done = _evaluate(moved_on, absorbed.mask, ruleset, meter, everything=overdue or state.policy != ruleset.mark)
     done.refolded = absorbed.refolded
+    done.outcome = LATE if absorbed.late else APPLIED
     return done
 
 

@@ -102,7 +102,7 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
     if "forecast_category" in values or "stage" in values:
         mask |= _category(deal, change, why, ruleset)
     if kind == items.LINE_ITEM:
-        _line(deal, change)
+        mask |= _line(deal, change)
         mask |= _priced(deal, change, why, was_open, was_annual, was_list)
     elif "amount" in values or "discount_percent" in values or "list_amount" in values or "term_months" in values:
         mask |= _priced(deal, change, why, was_open, was_annual, was_list)
@@ -114,28 +114,37 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
 
 
 def fold_late(deal: Deal, change: Change) -> int:
-    """A change from before the tail: counted and kept in the history, where no rule sees it; it fills empty fields."""
+    """A change from before the tail: counted and kept in the history, where no rule sees it.
+
+    It fills fields that are empty; the mask of those parts is returned.
+    """
     deal.late += 1
-    values, at = change.values, change.at
+    values, at, mask = change.values, change.at, 0
     late: Any
     if values.get("close_date") is not None:
         old = standing(deal.dates, at, deal.close_date)
+        if deal.close_date is None and not deal.dates:
+            deal.close_date = values["close_date"]
+            mask |= DATE
         late = DateMove(at, change.commit, old, values["close_date"], LATE)
         deal.dates = _by_time(deal.dates, late, MOVES_KEPT)
-        if deal.close_date is None and not deal.dates[:-1]:
-            deal.close_date = values["close_date"]
     if values.get("stage"):
         late = StageMove(at, change.commit, standing(deal.stages, at, deal.stage), values["stage"], LATE, False)
         deal.stages = _by_time(deal.stages, late, STAGES_KEPT)
     if values.get("amount") is not None and deal.amount is None and not deal.amounts:
         deal.amount = values["amount"]
+        mask |= AMOUNT
     for name in ("name", "account", "currency"):
         if values.get(name) and not getattr(deal, name):
             setattr(deal, name, values[name])
-    return 0
+            mask |= AMOUNT if name == "currency" else 0
+    return mask
 
 
 def _by_time(history: tuple[Any, ...], late: Any, kept: int) -> tuple[Any, ...]:
+    """The history with a late move in its place; a full one gives up nothing that counts for it."""
+    if len(history) >= kept and all(move.why == COUNTS for move in history):
+        return history
     return tuple(sorted(remember(history, late, kept), key=lambda move: move.at))
 
 
@@ -350,7 +359,7 @@ def _category(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
 # --- price ----------------------------------------------------------------------------------------------------
 
 
-def _line(deal: Deal, change: Change) -> None:
+def _line(deal: Deal, change: Change) -> int:
     values, line_id = change.values, change.line_item_id
     lines = dict(deal.lines)
     before = sum(line.quantity for line in lines.values())
@@ -369,6 +378,8 @@ def _line(deal: Deal, change: Change) -> None:
     deal.lines = lines
     if had_lines and sum(line.quantity for line in lines.values()) > before:
         give(deal, change.at, change.commit)
+        return PRICE | AMOUNT
+    return 0
 
 
 def _prepaid(deal: Deal, change: Change) -> int:

@@ -102,9 +102,8 @@ def _settle(
 def _absorb_late(base: Deal, tail: tuple[Change, ...], now: Deal, change: Change, ruleset: Ruleset) -> Absorbed:
     if change.at < now.last_at - ruleset.lateness_ms:
         base, now = _copy(base), _copy(now)
-        fold_late(base, change)
-        fold_late(now, change)
-        return Absorbed(base, tail, now, 0, late=True)
+        mask = fold_late(base, change) | fold_late(now, change)
+        return Absorbed(base, tail, now, mask, late=True)
     place = len(tail)
     while place and tail[place - 1].at > change.at:
         place -= 1

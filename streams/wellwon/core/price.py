@@ -91,8 +91,7 @@ def reprice(deal: Deal, change: Change, why: int, was_annual: int | None, was_li
         deal.discount = new
         _remember_price(deal, change, why, old, new, was_annual)
         mask = PRICE
-    _traded_by_amount(deal, change, was_annual)
-    return mask
+    return mask | _traded_by_amount(deal, change, was_annual)
 
 
 def _restart(deal: Deal, at: int) -> None:
@@ -116,14 +115,14 @@ def _remember_price(
         deal.prices = remember(deal.prices, move, MOVES_KEPT)
 
 
-def _traded_by_amount(deal: Deal, change: Change, was_annual: int | None) -> None:
+def _traded_by_amount(deal: Deal, change: Change, was_annual: int | None) -> int:
     """A concession after which the net annual amount did not fall was traded.
 
     An amount that nobody wrote says nothing, so this looks only at a save that changed it.
     """
     now = deal.annual_amount
     if now is None or now == was_annual or not deal.prices:
-        return
+        return 0
     deal.prices = tuple(
         replace(move, traded=True)
         if not move.traded
@@ -134,6 +133,7 @@ def _traded_by_amount(deal: Deal, change: Change, was_annual: int | None) -> Non
         else move
         for move in deal.prices
     )
+    return PRICE
 
 
 def give(deal: Deal, at: int, commit: int) -> None:

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from wellwon.core.model import LOST, OPEN, WON
 from wellwon.core.rule import STAGE, WARNING, Finding, View, rule
-from wellwon.core.state import COUNTS, StageMove
+from wellwon.core.state import COUNTS, LATE, StageMove
 from wellwon.core.units import format_instant
 from wellwon.rules import reading
 
@@ -50,7 +50,7 @@ def RULE(view: View, params: Params) -> Finding | None:
     for i in range(len(deal.stages) - 1, 0, -1):
         move = deal.stages[i]
         was = _closed_as(view, move)
-        if was is not None:
+        if was is not None and move.why != LATE:
             return _finding(view, move, was) if move.why == COUNTS else None
     return None
 
