@@ -8,12 +8,18 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Literal
 
 from confluent_kafka import KafkaException
-from kafka.errors import KafkaError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorError,
+)
 
 from wellwon.core.state import NewerState
 from wellwon.policy import PolicyError, load_policy
@@ -21,6 +27,7 @@ from wellwon.runtime import restore, topics
 from wellwon.runtime.settings import Settings, SettingsError
 
 CONNECT_S: Final = 3.0
+NO_COORDINATOR: Final = (NotCoordinatorError, CoordinatorNotAvailableError, CoordinatorLoadInProgressError)
 PYTHON: Final = (3, 11)
 VERSIONS: Final[dict[str, tuple[str, str]]] = {
     "faust-streaming": ("0.15.3", "0.16"),
@@ -184,8 +191,11 @@ def _states(settings: Settings) -> Verdict:
 
 def _group(settings: Settings) -> Iterator[Verdict]:
     name = settings.topic(topics.CHANGES)
-    with topics.admin(settings) as client:
-        committed: dict[Any, Any] = client.list_group_offsets([settings.group]).get(settings.group, {})
+    committed: dict[Any, Any] = {}
+    group: dict[str, Any] = {}
+    # A cluster on which no group ever met has no coordinator yet.
+    with topics.admin(settings) as client, suppress(*NO_COORDINATOR):
+        committed = client.list_group_offsets([settings.group]).get(settings.group, {})
         group = client.describe_groups([settings.group]).get(settings.group, {})
     workers = len(group.get("members", ()))
     said = f"{workers} running" if workers else "no worker is running"

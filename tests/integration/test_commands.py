@@ -1,0 +1,126 @@
+"""The commands that talk to Kafka, on a real broker."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from kafka.admin import NewPartitions
+
+import kafka_broker
+import live
+from wellwon.cli.examples import life
+from wellwon.runtime import topics
+from wellwon.runtime.settings import Settings
+
+
+@dataclass
+class Ran:
+    """How a command ended."""
+
+    code: int
+    output: str
+    error: str
+
+
+@dataclass
+class Site:
+    """An installation with topics of its own."""
+
+    settings: Settings
+
+    def __call__(self, *arguments: str, stdin: str = "") -> Ran:
+        command = [sys.executable, "-m", "wellwon", *arguments]
+        env = live.environment(self.settings)
+        done = subprocess.run(command, env=env, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+        assert "Traceback" not in done.stderr, done.stderr
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def wrong(self) -> list[dict[str, str]]:
+        """What the doctor finds wrong."""
+        return [verdict for verdict in json.loads(self("doctor", "--json").output) if verdict["state"] == "wrong"]
+
+
+@pytest.fixture(scope="module")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with kafka_broker.running(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def site(bootstrap: str, tmp_path: Path) -> Callable[[str], Site]:
+    return lambda name: Site(live.settings_for(bootstrap, tmp_path, name, partitions=2))
+
+
+def test_topics_are_made_compared_and_looked_after(site: Callable[[str], Site]) -> None:
+    wellwon = site("cli-topics")
+    missing = wellwon("topics", "verify")
+    assert missing.code == 1
+    assert "cli-topics.alerts does not exist" in missing.output
+    assert {verdict["remedy"] for verdict in wellwon.wrong()} == {"wellwon topics create"}
+
+    made = wellwon("topics", "create")
+    assert (made.code, made.output.count("created")) == (0, len(topics.TOPICS))
+    assert wellwon("topics", "create").output == "nothing to create: every topic exists\n"
+    assert wellwon("topics", "verify").code == 0
+    well = wellwon("doctor")
+    assert well.code == 0, well.output
+    assert "0 deals; a worker would start" in well.output
+    assert "no worker is running" in well.output
+
+    with topics.admin(wellwon.settings) as admin:
+        admin.create_partitions({"cli-topics.opportunity-changes": NewPartitions(3)})
+    live.until(lambda: wellwon("topics", "verify").code == 1, "the new partition to be seen")
+    said = {verdict["said"]: verdict["remedy"] for verdict in wellwon.wrong()}
+    assert "WELLWON_PARTITIONS=3" in said["cli-topics.opportunity-changes has 3 partitions, declared are 2"]
+    assert any("old number of partitions" in remedy for remedy in said.values())
+
+
+def test_ingest_worker_doctor(site: Callable[[str], Site]) -> None:
+    wellwon = site("cli-ingest")
+    lines = "".join(json.dumps(event) + "\n" for event in life())
+    sent = wellwon("ingest", "changes", "-", "--clock", stdin=lines)
+    assert sent.code == 0, sent.error
+    assert f"{len(life())} changes of 1 deal sent" in sent.error
+    assert f"{sum(live.log_ends(wellwon.settings).values())} records are to be processed" in wellwon("doctor").output
+
+    wellwon = Site(replace(wellwon.settings, clock="log"))
+    worker = live.Worker(wellwon.settings).start()
+    try:
+        worker.wait_ready()
+        live.until(lambda: live.committed(wellwon.settings) == live.log_ends(wellwon.settings), "the log to be read")
+        running = wellwon("doctor")
+        assert running.code == 0, running.output
+        assert "1 running" in running.output
+        assert "1 deals; a worker would start" in running.output
+    finally:
+        worker.stop()
+    told = {json.loads(message.value())["rule"] for message in live.read(wellwon.settings, topics.ALERTS)}
+    assert "late-discount" in told
+
+    wrong = Site(replace(wellwon.settings, partitions=5)).wrong()
+    assert {"WELLWON_PARTITIONS=2" in verdict["remedy"] for verdict in wrong} == {True}
+
+
+def test_dead_letters_are_listed_shown_and_sent_again(site: Callable[[str], Site]) -> None:
+    wellwon = site("cli-dead")
+    lines = json.dumps(life()[0]) + "\nnot JSON\n" + json.dumps({**life()[1], "kind": "exploded"}) + "\n"
+    sent = wellwon("ingest", "changes", "-", stdin=lines)
+    assert sent.code == 1, sent.error
+    assert "cannot be used" in sent.error
+    listed = json.loads(wellwon("dead-letters", "list", "--json").output)
+    assert len(listed) == 2
+    assert wellwon("dead-letters", "list").output.count("\n") == 3
+    number, reason = str(listed[0]["number"]), listed[0]["reason"]
+    shown = wellwon("dead-letters", "show", number)
+    assert (shown.code, "not JSON" in shown.output) == (0, True)
+    assert wellwon("dead-letters", "show", number, "--original").output == "not JSON"
+    assert wellwon("dead-letters", "show", "99").code == 2
+    assert len(json.loads(wellwon("dead-letters", "list", "--json", "--reason", reason).output)) == 1
+    assert wellwon("dead-letters", "redrive", "--reason", "no-such-reason").output == "nothing to send\n"
+    assert wellwon("dead-letters", "redrive", stdin="n\n").code == 1
