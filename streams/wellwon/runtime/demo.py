@@ -15,8 +15,10 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
+from wellwon.core.engine import restore
 from wellwon.core.state import Deal, decode_state
 from wellwon.history.clock import Tick
+from wellwon.policy import compile_text
 from wellwon.runtime import topics
 from wellwon.runtime.connection import librdkafka
 from wellwon.runtime.detect import Detect
@@ -39,9 +41,10 @@ class DemoFailed(Exception):
 class Stage:
     """A running worker and the means to play to it and to hear what it says."""
 
-    def __init__(self, settings: Settings, detect: Detect, endpoint: Endpoint) -> None:
+    def __init__(self, settings: Settings, detect: Detect, endpoint: Endpoint, policy: str) -> None:
         self._settings = settings
         self._detect = detect
+        self._ruleset = compile_text(policy)
         self._ingest = Ingest(settings)
         self._reader = Consumer(
             {**librdkafka(settings), "group.id": "wellwon-demo", "enable.auto.commit": False, "log_level": 2}
@@ -68,8 +71,7 @@ class Stage:
         """A deal as the worker knows it."""
         for owned in self._detect.owned.values():
             if (value := owned.store.get(key.encode())) is not None:
-                state = decode_state(value)
-                return state.now
+                return restore(decode_state(value), self._ruleset).now
         return None
 
     def _caught_up(self, ends: dict[int, int]) -> bool:
@@ -144,7 +146,7 @@ async def on_stage(policy: str) -> AsyncIterator[Stage]:
         await asyncio.to_thread(broker.declare, settings)
         detect = build_detect(settings)
         async with working(detect) as endpoint:
-            stage = await asyncio.to_thread(Stage, settings, detect, endpoint)
+            stage = await asyncio.to_thread(Stage, settings, detect, endpoint, policy)
             try:
                 await stage.ready()
                 yield stage

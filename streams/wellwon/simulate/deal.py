@@ -172,7 +172,7 @@ class Draft:
         """The deal appears in the CRM, with a rough amount or none."""
         self.date, self.category = close_date, CATEGORY_OF[0]
         values: dict[str, Any] = {
-            "name": f"{organisation.account_name(self.number)} - {self.segment.name}",
+            "name": organisation.account_name(self.number),
             "account": organisation.account_name(self.number),
             "owner_id": self.owner,
             "currency": "USD",

@@ -24,7 +24,7 @@ def write_labels(simulation: Simulation, file: Path) -> int:
 
 def _write(lines: Iterable[bytes], out: BinaryIO, progress: Callable[[int], None] | None = None) -> int:
     written = 0
-    for written, line in enumerate(lines, start=1):  # noqa: B007 (it is the count that is returned)
+    for written, line in enumerate(lines, start=1):
         out.write(line)
         if progress is not None and written % 50_000 == 0:
             progress(written)

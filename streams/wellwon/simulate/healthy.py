@@ -52,12 +52,25 @@ def won(draft: Draft, day: int, *, edge: bool = False) -> Planted:
     """Won on about the date that was said long before, at the price that was first agreed."""
     rng = draft.rng
     draft.discount = draft.usual_discount(edge=edge)
+    unpriced = draft.style == UNPRICED
+    if day >= draft.quarter.start + 25 and rng.random() < 0.2:
+        # Deals that are won change their date more often than those that are lost (evidence.md, section 5.2).
+        moved = day - rng.randrange(9, 15)
+        draft.mature(moved - 4, PROPOSAL, day - 8)
+        draft.redate(draft.on(moved), day)
+        draft.advance(draft.on(moved + 2), NEGOTIATION)
+        draft.win(draft.on(day))
+        return Planted((), "won a little later than was first said, with progress after", _known("mixed", unpriced))
     said = min(day + rng.choice((0, 0, 0, 1, 2, 4, 6)), max(draft.quarter.end, day))
     reach = LEGAL if rng.random() < 0.2 else NEGOTIATION
     draft.mature(day - rng.randrange(3, 14), reach, said)
     draft.win(draft.on(day))
-    reading = "unknown" if draft.style == UNPRICED else "earned"
-    return Planted((), "won near the date that was said long before, at the price first agreed", reading)
+    reason = "won near the date that was said long before, at the price first agreed"
+    return Planted((), reason, _known("earned", unpriced))
+
+
+def _known(reading: str, unpriced: bool) -> str:
+    return "unknown" if unpriced else reading
 
 
 def lost(draft: Draft, day: int) -> Planted:

@@ -152,6 +152,11 @@ def workday(day: int) -> int:
     return day - max(0, date_of(day).weekday() - 4)
 
 
+def next_workday(day: int) -> int:
+    """The day itself, or the Monday after a weekend."""
+    return day + (7 - date_of(day).weekday() if workday(day) != day else 0)
+
+
 def some_workday(rng: Random, low: int, high: int) -> int:
     """A working day between two days, both included; the last one before ``high`` where there is none."""
     days = [day for day in range(low, high + 1) if workday(day) == day]

@@ -28,6 +28,7 @@ class Told(NamedTuple):
     counts: bool
     why: str
     """Why it counts as behaviour, or does not."""
+    traded: bool = False
 
 
 def tell(deal: Deal, calendar: FiscalCalendar, since: int = 0) -> list[Told]:
@@ -38,10 +39,14 @@ def tell(deal: Deal, calendar: FiscalCalendar, since: int = 0) -> list[Told]:
     for move in sorted(moves, key=lambda move: move.at):
         if move.at < since or move.why == FIRST or (isinstance(move, AmountMove) and move.commit in priced):
             continue  # an amount that follows from its discount says nothing more
+        what = words(move, deal.currency)
+        before, _, after = what.removeprefix("amount ").partition(" to ")
+        if before == after:
+            continue  # an estimate made exact
         traded = isinstance(move, PriceMove | AmountMove) and move.traded
         counts = move.why == COUNTS and not traded
         why = "something was given in return" if traded and move.why == COUNTS else WHY[move.why]
-        told.append(Told(move.at, short_date(calendar.local_day(move.at)), words(move, deal.currency), counts, why))
+        told.append(Told(move.at, short_date(calendar.local_day(move.at)), what, counts, why, traded))
     return told
 
 

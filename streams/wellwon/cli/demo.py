@@ -1,0 +1,189 @@
+"""``wellwon demo``: the last days of a simulated quarter, through a real worker, on a broker inside this process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from typing import Any
+
+import click
+import orjson
+
+from wellwon.cli.demo_screen import Screen
+from wellwon.cli.failure import Failed
+from wellwon.cli.output import json_lines
+from wellwon.history.clock import Tick, with_clock
+from wellwon.runtime import topics
+from wellwon.runtime.demo import DemoFailed, Stage, on_stage
+from wellwon.simulate import Label, Simulation
+from wellwon.simulate.label import LOOKALIKE, PRESSURED
+from wellwon.simulate.organisation import calendar, next_workday, policy_text
+from wellwon.simulate.score import Said
+from wellwon.simulate.story import Told, tell
+from wellwon.sources.normalise import Outgoing
+
+DEALS = 412
+SECONDS_A_DAY = 0.8
+"""How long a day of the quarter's end lasts."""
+
+
+@dataclass(slots=True)
+class Shown:
+    """A deal of the demo with its story."""
+
+    opportunity_id: str
+    name: str
+    kind: str
+    reason: str
+    story: list[Told]
+    stage_moves: list[int]
+    """Instants, epoch milliseconds."""
+    messages: list[dict[str, Any]]
+    win: dict[str, Any] | None
+
+
+@dataclass(slots=True)
+class Totals:
+    """What came of it."""
+
+    deals: int = 0
+    changes: int = 0
+    messages: int = 0
+    pressured: int = 0
+    pressured_found: int = 0
+    lookalikes: int = 0
+    lookalikes_silent: int = 0
+    wins: dict[str, int] = field(default_factory=dict)
+    won_well_rate: float | None = None
+    seconds: float = 0.0
+    metrics: str = ""
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave broker and worker running until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the show.")
+@click.option("--seed", default=1, show_default=True, help="Another seed, another quarter.")
+def command(keep: bool, as_json: bool, seed: int) -> None:
+    """The last days of a simulated quarter, played fast through a real detect worker.
+
+    Needs no broker, no Docker and no account. Ends by itself, within a minute.
+    """
+    try:
+        asyncio.run(_demo(Screen(quiet=as_json), keep, as_json, seed))
+    except DemoFailed as error:
+        raise Failed(f"{error}; WELLWON_LOG_LEVEL=debug shows more") from error
+    except KeyboardInterrupt:
+        return
+
+
+async def _demo(screen: Screen, keep: bool, as_json: bool, seed: int) -> None:
+    began = time.monotonic()
+    simulation = Simulation(seed, DEALS)
+    labels = {label.opportunity_id: label for label in simulation.labels()}
+    screen.opening(DEALS)
+    async with on_stage(policy_text()) as stage:
+        screen.started(time.monotonic() - began)
+        said, changes = await _play(stage, simulation, screen)
+        totals = _totals(labels, said, changes)
+        totals.metrics = stage.metrics_url
+        picked = _pick(stage, labels, said)
+        totals.seconds = round(time.monotonic() - began, 1)
+        if as_json:
+            json_lines({**asdict(totals), **{name: _plain(shown) for name, shown in picked.items()}})
+        else:
+            screen.deals(picked)
+            screen.closing(totals, keep)
+        if keep:
+            await asyncio.Event().wait()
+
+
+async def _play(stage: Stage, simulation: Simulation, screen: Screen) -> tuple[Said, int]:
+    """Play everything, the last days day by day; say what stands at the end of each, so no slip of the hand."""
+    said, changes = Said(), 0
+    quarter = simulation.quarters[-1]
+    deliveries = (Outgoing("opportunity-changes", d.key, d.value, d.at) for d in simulation)
+    log = with_clock(deliveries, calendar(), simulation.until - 1)
+    told: set[str] = set()
+
+    def scene(record: Outgoing | Tick) -> int:
+        """What came before the window is one scene, then each working day, then what comes after the quarter."""
+        day = calendar().local_day(record.at)
+        return min(max(next_workday(day), quarter.window - 1), quarter.end + 1)
+
+    for day, records in groupby(log, key=scene):
+        began, today = time.monotonic(), list(records)
+        await stage.play(today)
+        for value in await stage.heard(topics.ALERTS):
+            said.alert(orjson.loads(value))
+        for value in await stage.heard(topics.WINS):
+            said.win(orjson.loads(value))
+        count = sum(not isinstance(record, Tick) for record in today)
+        changes += count
+        new = [message for message in said.all_messages() if message["id"] not in told]
+        told.update(message["id"] for message in new)
+        if day < quarter.window:
+            screen.before(day, count, new)
+        else:
+            screen.day(day, count, new)
+            if screen.live:
+                await asyncio.sleep(max(0.0, SECONDS_A_DAY - (time.monotonic() - began)))
+    return said, changes
+
+
+def _totals(labels: dict[str, Label], said: Said, changes: int) -> Totals:
+    wins: dict[str, int] = {}
+    for win in said.wins.values():
+        if not win["withdrawn"]:
+            wins[win["reading"]] = wins.get(win["reading"], 0) + 1
+    pressured = [label for label in labels.values() if label.group == PRESSURED]
+    alike = [label for label in labels.values() if label.group == LOOKALIKE]
+    return Totals(
+        deals=len(labels),
+        changes=changes,
+        messages=len(said.all_messages()),
+        pressured=len(pressured),
+        pressured_found=sum(set(label.expected) <= said.standing(label.opportunity_id) for label in pressured),
+        lookalikes=len(alike),
+        lookalikes_silent=sum(not said.messages(label.opportunity_id) for label in alike),
+        wins=wins,
+        won_well_rate=said.won_well_rate,
+    )
+
+
+def _pick(stage: Stage, labels: dict[str, Label], said: Said) -> dict[str, Shown]:
+    """A deal that was pressed, one that only looks so and stays silent, and one that was won well."""
+
+    def first(kinds: tuple[str, ...], messages: bool) -> Label:
+        for kind in kinds:
+            for label in labels.values():
+                if label.kind == kind and bool(said.messages(label.opportunity_id)) == messages:
+                    return label
+        raise LookupError(f"no deal to show among {', '.join(kinds)}")
+
+    return {
+        "pressured": _shown(stage, first(("push-to-close", "late-discount", "commit-slip"), True), said),
+        "lookalike": _shown(stage, first(("buyer's date", "one honest save", "early win"), False), said),
+        "won": _shown(stage, first(("won well", "won"), False), said),
+    }
+
+
+def _shown(stage: Stage, label: Label, said: Said) -> Shown:
+    deal = stage.deal(label.opportunity_id)
+    if deal is None:
+        raise LookupError(f"the worker does not know {label.opportunity_id}")
+    return Shown(
+        opportunity_id=label.opportunity_id,
+        name=deal.name,
+        kind=label.kind,
+        reason=label.reason,
+        story=tell(deal, calendar()),
+        stage_moves=[move.at for move in deal.stages],
+        messages=said.messages(label.opportunity_id),
+        win=said.wins.get(label.opportunity_id),
+    )
+
+
+def _plain(shown: Shown) -> dict[str, Any]:
+    return {**asdict(shown), "story": [told._asdict() for told in shown.story]}
