@@ -116,11 +116,14 @@ def test_the_policy_of_the_image_is_valid(image: Path) -> None:
     assert in_context(Path(source))
 
 
-def test_every_module_is_in_the_wheel(image: Path) -> None:
+def test_every_file_of_the_package_is_in_the_wheel(image: Path) -> None:
     (package,) = (image / "opt/wellwon/lib").glob("python3*/site-packages/wellwon")
-    shipped = {path.relative_to(package) for path in package.rglob("*") if path.suffix in (".py", ".typed")}
-    source = ROOT / "streams" / "wellwon"
-    assert shipped == {path.relative_to(source) for path in source.rglob("*") if path.suffix in (".py", ".typed")}
+
+    def files(folder: Path) -> set[Path]:
+        found = (path for path in folder.rglob("*") if path.suffix != ".pyc" and ".mypy_cache" not in path.parts)
+        return {path.relative_to(folder) for path in found if path.is_file()}
+
+    assert files(package) == files(ROOT / "streams" / "wellwon")
 
 
 def test_only_what_is_needed_is_sent_to_the_build() -> None:

@@ -1,3 +1,5 @@
+"""Loading a policy: what is left out has a default, what is written takes effect."""
+
 from __future__ import annotations
 
 import jsonschema
