@@ -2,34 +2,69 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from wellwon.cli.failure import FAILED
+from wellwon.cli.failure import FAILED, BadInput
 from wellwon.cli.output import counted
-from wellwon.cli.reading import KINDS_HELP, dialect, files, kind_argument, load, options_of
+from wellwon.cli.reading import KINDS_HELP, dialect, instant, kind_argument, load, options_of
 from wellwon.history.clock import Tick, with_clock
+from wellwon.sources.change import Rejected
 from wellwon.sources.feed import Feed
 from wellwon.sources.kinds import kind_named
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.normalise import Outgoing
 
+if TYPE_CHECKING:
+    from wellwon.policy import Policy
+    from wellwon.runtime.settings import Settings
+
+
+class _Speed(click.ParamType):
+    """``3600`` or ``3600x``."""
+
+    name = "speed"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            speed = float(str(value).removesuffix("x"))
+        except ValueError:
+            speed = 0.0
+        if not 0.01 <= speed <= 1e9:
+            self.fail(f"{value!r} is no speed: 3600x plays an hour in a second", param, ctx)
+        return speed
+
 
 @click.command(epilog=KINDS_HELP)
 @kind_argument
-@files
-@click.option(
-    "--speed", type=click.FloatRange(0.01, 1e9), help="Replay in event time, so many times as fast as it was."
-)
+@click.argument("files", nargs=-1, metavar="FILE|-...")
+@click.option("--follow", metavar="SOURCE", help="Read the topic raw.SOURCE, which a connector fills, until stopped.")
+@click.option("--speed", type=_Speed(), help="Replay in event time, so many times as fast as it was (3600x).")
 @click.option(
     "--clock", is_flag=True, help="Write clock records too: for history, with workers under WELLWON_CLOCK=log."
 )
+@click.option("--until", metavar="TIME", help="With --clock: up to this date (its midnight) or instant.")
+@click.option("--rejects", type=click.Path(dir_okay=False), help="File for what cannot be used; default dead letters.")
 @dialect
-def command(kind: str, files: tuple[str, ...], speed: float | None, clock: bool, zone: str, dayfirst: bool) -> None:
+def command(
+    kind: str,
+    files: tuple[str, ...],
+    follow: str | None,
+    speed: float | None,
+    clock: bool,
+    until: str | None,
+    rejects: str | None,
+    zone: str,
+    dayfirst: bool,
+) -> None:
     """Send FILES of a KIND (- is standard input) to Kafka as changes.
 
     The policy's field mapping and writers apply ($WELLWON_POLICY). What cannot be used goes to the dead letters; the
@@ -38,13 +73,23 @@ def command(kind: str, files: tuple[str, ...], speed: float | None, clock: bool,
     from wellwon.runtime.ingest import Ingest
     from wellwon.runtime.settings import Settings
 
+    if bool(files) == bool(follow):
+        raise BadInput("give files, or - for standard input, or --follow SOURCE")
+    if until and not clock:
+        raise BadInput("--until says how far time goes, so it needs --clock")
     settings = Settings.from_environment()
     _, policy = load(str(settings.policy) if settings.policy else None)
+    if follow:
+        _follow(settings, kind, follow, policy)
+        return
+    end = instant(until, policy)
     began = time.monotonic()
-    with Ingest(settings, speed=speed) as ingest:
-        feed = Feed(kind_named(kind), files, SourceView.of(policy), options_of(zone, dayfirst), ingest.reject)
-        log: Iterable[Outgoing | Tick] = with_clock(feed, policy.calendar.build()) if clock else feed
-        with _progress() as advance:
+    with ExitStack() as stack:
+        ingest = stack.enter_context(Ingest(settings, speed=speed))
+        reject = stack.enter_context(_rejects(rejects)) if rejects else ingest.reject
+        feed = Feed(kind_named(kind), files, SourceView.of(policy), options_of(zone, dayfirst), reject)
+        log: Iterable[Outgoing | Tick] = with_clock(feed, policy.calendar.build(), end) if clock else feed
+        with _progress(feed) as advance:
             ingest.send(_counted(log, advance))
     sent, seconds = ingest.sent, time.monotonic() - began
     click.echo(
@@ -57,10 +102,43 @@ def command(kind: str, files: tuple[str, ...], speed: float | None, clock: bool,
             click.echo(f"{what}: {count:,}", err=True)
     if feed.left_out:
         click.echo("left out: " + ", ".join(f"{why} {n:,}" for why, n in sorted(feed.left_out.items())), err=True)
-    if sent.dead_letters:
+    if feed.rejections:
         listed = ", ".join(f"{why} {n:,}" for why, n in sorted(feed.rejections.items()))
-        click.echo(f"cannot be used: {listed}; see `wellwon dead-letters list`", err=True)
+        click.echo(f"cannot be used: {listed}; see {rejects or '`wellwon dead-letters list`'}", err=True)
         sys.exit(FAILED)
+
+
+def _follow(settings: Settings, kind: str, source: str, policy: Policy) -> None:
+    """A connector's own topic, until SIGTERM or Ctrl-C."""
+    from wellwon.runtime import logs
+    from wellwon.runtime.normalise import NoRawTopic, RawTopic
+
+    logs.set_up(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        raw = RawTopic(settings, kind_named(kind), source, SourceView.of(policy))
+    except NoRawTopic as error:
+        raise BadInput(str(error)) from None
+    with raw:
+        raw.follow(stop)
+    click.echo(f"{counted(raw.followed.read, 'record')} read; " + _listed(raw.counts()), err=True)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{what} {n:,}" for what, n in counts.items())
+
+
+@contextmanager
+def _rejects(name: str) -> Iterator[Callable[[Rejected], None]]:
+    """A writer of a file of rejects."""
+    with Path(name).open("wb") as file:
+
+        def write(rejected: Rejected) -> None:
+            file.write(rejected.record() + b"\n")
+
+        yield write
 
 
 def _counted(log: Iterable[Outgoing | Tick], advance: Callable[[], None]) -> Iterator[Outgoing | Tick]:
@@ -70,25 +148,25 @@ def _counted(log: Iterable[Outgoing | Tick], advance: Callable[[], None]) -> Ite
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[], None]]:
-    """Count and rate while it runs, where a person watches."""
+def _progress(feed: Feed) -> Iterator[Callable[[], None]]:
+    """How far it is, how fast, and how long it will take, where a person watches."""
     if not sys.stderr.isatty():
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    shown = (BarColumn(), TextColumn("{task.completed:,.0f} records"), TextColumn("{task.fields[rate]:,.0f}/s"))
-    with Progress(*shown, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("sent", total=None, rate=0)
-        began, waiting = time.monotonic(), 0
+    shown = (BarColumn(), TextColumn("{task.completed:,.0f} read"), TextColumn("{task.fields[rate]:,.0f}/s"))
+    with Progress(
+        *shown, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task("sent", total=feed.lines(), rate=0)
+        began, calls = time.monotonic(), 0
 
         def advance() -> None:
-            nonlocal waiting
-            waiting += 1
-            if waiting == 500:
-                done = progress.tasks[0].completed + waiting
-                progress.update(task, advance=waiting, rate=done / (time.monotonic() - began))
-                waiting = 0
+            nonlocal calls
+            calls += 1
+            if calls % 500 == 0:
+                bar.update(task, completed=feed.read, rate=feed.read / (time.monotonic() - began))
 
         yield advance

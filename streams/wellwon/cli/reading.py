@@ -10,6 +10,7 @@ import click
 
 from wellwon.cli.failure import BadInput
 from wellwon.cli.output import counted, read_text, shown_name
+from wellwon.core.units import parse_date, parse_instant
 from wellwon.policy import Policy, load_policy
 from wellwon.sources.history import Options
 from wellwon.sources.kinds import KINDS, kind_named
@@ -57,6 +58,16 @@ def options_of(zone: str, dayfirst: bool) -> Options:
         return Options(ZoneInfo(zone), dayfirst)
     except (ZoneInfoNotFoundError, ValueError):
         raise BadInput(f"--tz: '{zone}' is no time zone; an IANA name such as Europe/Berlin is needed") from None
+
+
+def instant(text: str | None, policy: Policy) -> int | None:
+    """Epoch milliseconds of what ``--until`` says: a date's midnight in the policy's zone, or an instant."""
+    if text is None:
+        return None
+    try:
+        return policy.calendar.build().midnight(parse_date(text)) if len(text) == 10 else parse_instant(text)
+    except ValueError as error:
+        raise BadInput(f"--until: {error}") from None
 
 
 def load(policy_file: str | None) -> tuple[str, Policy]:

@@ -12,11 +12,10 @@ import click
 
 from wellwon.cli.failure import BadInput
 from wellwon.cli.output import STDIN, counted, json_lines
-from wellwon.cli.reading import KINDS_HELP, dialect, files, kind_argument, load, options_of, shown_rejections
+from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kind_argument, load, options_of, shown_rejections
 from wellwon.core.partition import DeadLetter
-from wellwon.core.units import parse_date, parse_instant
 from wellwon.history.replay import Replay, Summary
-from wellwon.policy import Policy, compile_policy
+from wellwon.policy import compile_policy
 from wellwon.sources.change import Rejected
 from wellwon.sources.feed import Feed
 from wellwon.sources.kinds import kind_named
@@ -60,15 +59,15 @@ def command(
 
         def refused(what: Rejected) -> None:
             rejected.append(what)
-            reject(str(what).encode())
+            reject(what.record())
 
         def dead(letter: DeadLetter) -> None:
-            rule = f" by {letter.rule}" if letter.rule else ""
-            reject(f"{letter.reason}{rule}: {letter.detail}".encode())
+            detail = f"{letter.rule}: {letter.detail}" if letter.rule else letter.detail
+            reject(Rejected(letter.reason, detail, letter.value or b"").record())
 
         feed = Feed(kind_named(kind), files, SourceView.of(policy), options_of(zone, dayfirst), refused)
         replay = Replay(text, lambda _: compile_policy(policy), alert=alert, win=win, dead_letter=dead)
-        summary = replay.run(feed, _instant(until, policy))
+        summary = replay.run(feed, instant(until, policy))
     to_stderr = STDIN in (alerts, wins, rejects)
     if rejected and not summary.changes:
         shown_rejections(rejected)
@@ -80,15 +79,6 @@ def command(
     shown_rejections(rejected)
     for line in _told(summary, feed):
         click.echo(line, err=to_stderr)
-
-
-def _instant(text: str | None, policy: Policy) -> int | None:
-    if text is None:
-        return None
-    try:
-        return policy.calendar.build().midnight(parse_date(text)) if len(text) == 10 else parse_instant(text)
-    except ValueError as error:
-        raise BadInput(f"--until: {error}") from None
 
 
 @contextmanager
