@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from wellwon.cli import cli, contracts
+from wellwon.cli import cli
+from wellwon.cli.contracts.change import LINE_VALUES, VALUES
 from wellwon.cli.examples import life, run
 from wellwon.cli.schemas import differences, write
 from wellwon.core import items, wire
@@ -62,8 +63,8 @@ def test_examples_of_changes_decode(example: Path) -> None:
 
 
 def test_the_contract_has_the_fields_that_are_read() -> None:
-    assert contracts.VALUES.keys() == wire.FIELDS.keys()
-    assert contracts.LINE_VALUES.keys() == wire.LINE_FIELDS.keys()
+    assert VALUES.keys() == wire.FIELDS.keys()
+    assert LINE_VALUES.keys() == wire.LINE_FIELDS.keys()
 
 
 @pytest.mark.parametrize("name", ["alert.v1", "win.v1"])

@@ -14,7 +14,7 @@ from wellwon.cli.output import counted
 from wellwon.core.rule import RuleSpec, param_fields
 from wellwon.rules import RULES
 
-NOTE = "<!-- generated from {source} by `wellwon docs`: change it there -->"
+NOTE = "<!-- generated from {source} by `make docs`: change it there -->"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -7,7 +7,6 @@ import click
 from wellwon.cli.failure import BadInput
 from wellwon.cli.output import columns, is_terminal
 from wellwon.core.rule import RuleSpec, param_fields
-from wellwon.policy.problem import did_you_mean
 from wellwon.rules import RULES
 
 
@@ -24,6 +23,8 @@ def command(rule: str) -> None:
     """
     by_name = {spec.name: spec for spec in RULES}
     if rule not in by_name:
+        from wellwon.policy.problem import did_you_mean
+
         raise BadInput(f"there is no rule '{rule}'{did_you_mean(rule, by_name)}")
     spec = by_name[rule]
     page = f"# {spec.name}\n\n{spec.doc}\n"

@@ -1,0 +1,126 @@
+"""The contracts of what wellwon writes: alerts, wins, dead letters, wishes to read again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wellwon.cli.contracts.forms import (
+    BASE64,
+    DATE,
+    MONEY_OUT,
+    PERCENT_OUT,
+    Schema,
+    instant,
+    maybe,
+    record,
+    text,
+    words,
+)
+from wellwon.core import lifecycle
+from wellwon.core.model import MODES
+from wellwon.core.records import ALERT_SCHEMA, TITLE_MAX, WIN_SCHEMA
+from wellwon.core.rule import FAMILIES, SEVERITIES
+from wellwon.core.win import READINGS
+
+DEAD_LETTER_SCHEMA: Final = "dead-letter.v1"
+REREAD_SCHEMA: Final = "reread.v1"
+
+SHARED: Final[dict[str, Schema]] = {
+    "opportunity_id": text("Id of the deal; the record's key as well."),
+    "owner_id": text("CRM user who owns the deal."),
+    "name": text("Name of the deal."),
+    "segment": text("The policy's segment that the deal is in."),
+}
+
+
+def alert() -> Schema:
+    """``alert.v1``: an alert opened, changed or resolved."""
+    properties = {
+        "schema": {"const": ALERT_SCHEMA},
+        "id": text("fingerprint:revision. A repeat has the same."),
+        "fingerprint": text("What the alert is about: rule, deal, period in which it opened."),
+        "revision": {"type": "integer", "minimum": 1, "description": "Rises by one with each transition."},
+        "transition": words("What happened.", (lifecycle.OPENED, lifecycle.CHANGED, lifecycle.RESOLVED)),
+        "reason": text("Why: change, clock, policy, covered; of a resolution also retracted, cleared, closed ..."),
+        "rule": text("The rule, by its public name."),
+        "family": words("What kind of rule.", (*FAMILIES, "")),
+        "severity": words("How much it matters.", SEVERITIES),
+        "mode": words("shadow: to be counted, not told.", MODES[1:]),
+        **SHARED,
+        "period": text("Fiscal period in which it opened: 2026-Q4."),
+        "opened_at": instant("When it opened."),
+        "at": instant("When this transition happened."),
+        "title": text("A line for people: customer, amount, what happened.", maxLength=TITLE_MAX),
+        "evidence": {"type": "object", "description": "What was seen, by rule: before, after, thresholds, dates."},
+        "covered_by": {"type": ["string", "null"], "description": "Fingerprint of the alert that leads in its stead."},
+    }
+    doc = "One transition of one alert. Read by id: the highest revision of a fingerprint is how it stands."
+    return {"title": ALERT_SCHEMA, **record(properties, tuple(properties), doc)}
+
+
+def win() -> Schema:
+    """``win.v1``: how a deal was won."""
+    fact = ("yes", "no", "unknown")
+    properties = {
+        "schema": {"const": WIN_SCHEMA},
+        "id": text("win:deal:revision."),
+        "revision": {"type": "integer", "minimum": 1, "description": "Rises when what is known of the win changes."},
+        "withdrawn": {"type": "boolean", "description": "The deal is not won any more."},
+        "at": instant("When this was established."),
+        **SHARED,
+        "period": text("Fiscal period of the win."),
+        "won_at": instant("When it was won."),
+        "days_to_period_end": {"type": "integer", "description": "Days from the win to the period's last day."},
+        "amount": maybe({**MONEY_OUT, "description": "Amount at the win."}),
+        "currency": {"type": ["string", "null"], "description": "ISO 4217 code of the money here."},
+        "reading": words("What the facts say together.", READINGS),
+        "price_held": words("The discount at the win is the baseline's, or it was traded.", fact),
+        "date_held": words("Won within 7 days of the date that stood 30 days before, or on the buyer's.", fact),
+        "buyer_answered": words("An inbound touch in the last 14 days; only where activities are fed.", fact),
+        "discount_percent": maybe({**PERCENT_OUT, "description": "Discount at the win."}),
+        "baseline_percent": maybe({**PERCENT_OUT, "description": "Discount a day after first pricing."}),
+        "traded": {"type": "boolean", "description": "Something was given in return for a concession."},
+        "date_before": maybe({**DATE, "description": "Close date that stood 30 days before."}),
+        "late_concession": maybe({**MONEY_OUT, "description": "Given up a year under pressure; null: not known."}),
+    }
+    return {
+        "title": WIN_SCHEMA,
+        **record(properties, tuple(properties), "How a deal was won; the last one per key holds."),
+    }
+
+
+def dead_letter() -> Schema:
+    """``dead-letter.v1``: what could not be processed."""
+    properties = {
+        "at": instant("When it was refused."),
+        "topic": text("Where it was read: a topic, or file:NAME where `wellwon ingest` read it."),
+        "partition": {"type": "integer", "minimum": 0, "description": "Where it was read."},
+        "offset": {
+            "type": "integer",
+            "minimum": -1,
+            "description": "Where it was read, of a file the line; -1: nowhere.",
+        },
+        "reason": text("A slug, for counting."),
+        "detail": text("What is wrong, in words."),
+        "rule": {"type": ["string", "null"], "description": "The rule that raised, if one did."},
+        "key": maybe({**BASE64, "description": "The record's key as it came."}),
+        "size": {"type": ["integer", "null"], "description": "Bytes of the value as it came."},
+        "value": maybe({**BASE64, "description": "The value as it came; null where there was none, or too much."}),
+    }
+    doc = "A record that could not be applied, as it came, or a rule that failed on it."
+    return {"title": DEAD_LETTER_SCHEMA, **record(properties, tuple(properties), doc)}
+
+
+def reread() -> Schema:
+    """``reread.v1``: a wish for fresh data from the CRM."""
+    properties = {
+        "schema": {"const": REREAD_SCHEMA},
+        "opportunity_id": text("The deal to read again."),
+        "entity": text("The kind of object of which everything is to be read again: the source lost its changes."),
+        "source": text("Where to read."),
+        "reason": text("Why."),
+        "at": instant("When the loss was noticed."),
+    }
+    doc = "What the source could not tell is to be read again: one deal, or all of an entity."
+    schema = record(properties, ("schema", "source", "reason", "at"), doc)
+    return {"title": REREAD_SCHEMA, **schema, "anyOf": [{"required": ["opportunity_id"]}, {"required": ["entity"]}]}
