@@ -14,6 +14,7 @@ import orjson
 from wellwon.cli.demo_screen import Screen
 from wellwon.cli.failure import Failed
 from wellwon.cli.output import json_lines
+from wellwon.core.units import format_instant
 from wellwon.history.clock import Tick, with_clock
 from wellwon.runtime import topics
 from wellwon.runtime.demo import DemoFailed, Stage, on_stage
@@ -91,7 +92,7 @@ async def _demo(screen: Screen, keep: bool, as_json: bool, seed: int) -> None:
         picked = _pick(stage, labels, said)
         totals.seconds = round(time.monotonic() - began, 1)
         if as_json:
-            json_lines({**asdict(totals), **{name: _plain(shown) for name, shown in picked.items()}})
+            json_lines({**asdict(totals), "shown": {name: _plain(shown) for name, shown in picked.items()}})
         else:
             screen.deals(picked)
             screen.closing(totals, keep)
@@ -186,4 +187,8 @@ def _shown(stage: Stage, label: Label, said: Said) -> Shown:
 
 
 def _plain(shown: Shown) -> dict[str, Any]:
-    return {**asdict(shown), "story": [told._asdict() for told in shown.story]}
+    return {
+        **asdict(shown),
+        "story": [{**told._asdict(), "at": format_instant(told.at)} for told in shown.story],
+        "stage_moves": [format_instant(at) for at in shown.stage_moves],
+    }

@@ -177,8 +177,9 @@ def _local_date(at: int) -> str:
 
 
 def _moves(story: Sequence[Told], acts: Mapping[int, str] | None = None) -> Padding:
-    table = Table.grid(padding=(0, 2))
+    table, acts = Table.grid(padding=(0, 2)), dict(acts or {})
     for told in story:
-        mark = Text((acts or {}).get(told.at, ""), "red") if told.counts else Text(f"({told.why})", "green")
+        # One save is one act, however much it changes: the first of its moves carries the mark.
+        mark = Text(acts.pop(told.at, ""), "red") if told.counts else Text(f"({told.why})", "green")
         table.add_row(told.when.rjust(6), told.what, mark)
     return Padding(table, (0, 0, 0, 2), expand=False)
