@@ -25,6 +25,7 @@ class Counting:
         self.number = number
         self.generation = generation
         self.policy = ""
+        self.open_findings: dict[tuple[str, str], int] = {}
         self._store = store
 
     def apply(self, slice_: Iterable[Any]) -> Output:

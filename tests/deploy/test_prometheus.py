@@ -157,3 +157,12 @@ def test_the_variable_of_the_dashboard_lists_the_rules(prometheus: Prometheus) -
     for definition in definitions:
         metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", definition).groups()  # type: ignore[union-attr]
         assert "late-discount" in {series["metric"][label] for series in prometheus.query(metric)}
+
+
+def test_open_findings_outlast_a_restart(prometheus: Prometheus) -> None:
+    worker = prometheus.worker
+    before = worker.metrics()["wellwon_open_findings"]
+    assert before > 0
+    assert worker.stop() == 0
+    worker.start().wait_ready()
+    assert worker.metrics()["wellwon_open_findings"] == before

@@ -5,6 +5,7 @@ Counts arrive once per slice, already summed by the core.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -84,8 +85,7 @@ class Metrics:
             self.changes.labels(source, kind).inc(number)
         for (rule, severity, transition), number in counts.transitions.items():
             self.transitions.labels(rule, severity, transition).inc(number)
-        for (rule, severity), number in counts.open_findings.items():
-            self.open.labels(rule, severity).inc(number)
+        self.count_open(counts.open_findings)
         for reading, number in counts.wins.items():
             self.wins.labels(reading).inc(number)
         for reason, number in counts.dead_letters.items():
@@ -95,6 +95,11 @@ class Metrics:
         self.skipped.inc(counts.skipped)
         self.duplicates.inc(counts.duplicates)
         self.late.inc(counts.late)
+
+    def count_open(self, more: Mapping[tuple[str, str], int]) -> None:
+        """Add alerts that are open now, by rule and severity; those that are not, or not here, are negative."""
+        for (rule, severity), number in more.items():
+            self.open.labels(rule, severity).inc(number)
 
     def forget(self, partition: int) -> None:
         """Drop the series of a partition that somebody else has now."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +23,10 @@ class Core(Protocol):
 
     generation: int
     policy: str
+
+    @property
+    def open_findings(self) -> Mapping[tuple[str, str], int]:
+        """Alerts open in the states that it began with, by rule and severity."""
 
     def apply(self, slice_: Iterable[Any]) -> Output: ...
 
@@ -61,6 +66,8 @@ class Owned:
         """The record that says which log the states come from."""
         self._outlet = outlet
         self._metrics = metrics
+        self._open = Counter(core.open_findings)
+        metrics.count_open(self._open)
         self._changes = settings.topic(topics.CHANGES)
         self._alerts = settings.topic(topics.ALERTS)
         self._wins = settings.topic(topics.WINS)
@@ -115,6 +122,7 @@ class Owned:
         """Stop: what is not durable belongs to the next owner."""
         self.pipeline.abandon()
         self._metrics.forget(self.number)
+        self._metrics.count_open({labels: -number for labels, number in self._open.items()})
 
     def _emit(self, output: Output, records: int, timestamp: int | None) -> None:
         urgent: list[Record] = [(self._alerts, key, value) for key, value in output.alerts]
@@ -132,6 +140,7 @@ class Owned:
         if urgent:
             alerted = self._alerted(timestamp) if output.alerts and timestamp else None
             self._outlet.urgent(urgent, entry, alerted)
+        self._open.update(output.counts.open_findings)
         self._metrics.count(records, output.counts)
 
     def _alerted(self, timestamp: int) -> Callable[[], None]:
