@@ -1,0 +1,125 @@
+"""From the producer's call with a change to the alert in a consumer's hands.
+
+Which change fires which alert is known beforehand: the core alone runs over the same log, record by record.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from cluster import CACHE, CHANGES_PER_DEAL, ROOT, Record, named, pinned, simulated
+from confluent_kafka import Consumer, Producer
+from contenders import worker
+
+from wellwon.core.partition import Partition
+from wellwon.policy import compile_text
+from wellwon.runtime import topics
+from wellwon.runtime.settings import Settings
+from wellwon.simulate.organisation import policy_text
+
+RATE = 1_000
+"""Changes per second."""
+GRACE_S = 10.0
+
+
+class _One:
+    __slots__ = ("key", "offset", "value")
+
+    def __init__(self, key: bytes | None, value: bytes, offset: int) -> None:
+        self.key, self.value, self.offset = key, value, offset
+
+
+def firing(records: list[Record]) -> dict[str, int]:
+    """Which record brings about which alert: alert id to its place."""
+    partition = Partition(0, policy_text(), {}, compile_text)
+    found = {}
+    for place, (key, value) in enumerate(records):
+        for _, alert in partition.apply([_One(key, value, place)]).alerts:
+            found[orjson.loads(alert)["id"]] = place
+    return found
+
+
+@contextmanager
+def ready_worker(settings: Settings, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that holds its partitions."""
+    command, variables = worker(ROOT / "streams")(settings)
+    log = CACHE / "logs" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as out:
+        process = subprocess.Popen(pinned(command), env=variables, stdout=out, stderr=out)
+    try:
+        while not is_ready(settings):
+            if process.poll() is not None:
+                raise RuntimeError(f"the worker ended; see {log}")
+            time.sleep(0.01)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=120)
+
+
+def is_ready(settings: Settings) -> bool:
+    """What the worker's /ready says."""
+    try:
+        with urllib.request.urlopen(f"http://{settings.http}/ready", timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def measure(settings: Settings, seconds: int) -> dict[str, Any]:
+    """Feed a running worker for so long."""
+    count = RATE * seconds
+    # Without clock records: at this pace a quarter is over in a minute, and time would do what changes should.
+    records = [record for record in simulated(count // CHANGES_PER_DEAL) if record[0] is not None][:count]
+    expected = firing(records)
+    topics.create(settings)
+    settings = named(settings, "latency")
+    sent = [0.0] * len(records)
+    took: dict[str, float] = {}
+    with ready_worker(settings, "latency"):
+        consumer = Consumer(
+            {"bootstrap.servers": settings.kafka, "group.id": "bench-alerts", "auto.offset.reset": "earliest"}
+            | {"fetch.wait.max.ms": 100, "enable.auto.commit": False}
+        )
+        consumer.subscribe([settings.topic(topics.ALERTS)])
+        while not consumer.assignment():
+            consumer.poll(0.1)
+        feeding = threading.Thread(target=_feed, args=(settings, records, sent))
+        feeding.start()
+        deadline = time.monotonic() + seconds + GRACE_S
+        while len(took) < len(expected) and time.monotonic() < deadline:
+            message = consumer.poll(0.2)
+            if message is None or message.error() is not None:
+                continue
+            now = time.monotonic()
+            alert = orjson.loads(message.value())["id"]
+            if alert in expected and alert not in took:
+                took[alert] = now - sent[expected[alert]]
+        feeding.join()
+        consumer.close()
+    if len(took) < len(expected):
+        raise RuntimeError(f"{len(expected) - len(took)} of {len(expected)} alerts did not arrive")
+    ordered = sorted(took.values())
+    ms = {str(share): ordered[min(len(ordered) - 1, len(ordered) * share // 100)] * 1e3 for share in (50, 90, 99, 100)}
+    return {"rate": RATE, "seconds": seconds, "alerts": len(took), "ms": ms}
+
+
+def _feed(settings: Settings, records: list[Record], sent: list[float]) -> None:
+    producer = Producer({"bootstrap.servers": settings.kafka, "partitioner": "murmur2_random", "linger.ms": 0})
+    topic, began = settings.topic(topics.CHANGES), time.monotonic()
+    for place, (key, value) in enumerate(records):
+        due = began + place / RATE
+        while (wait := due - time.monotonic()) > 0:
+            time.sleep(wait)
+        sent[place] = time.monotonic()
+        producer.produce(topic, value, key)
+        producer.poll(0)
+    producer.flush(30)
