@@ -6,7 +6,6 @@ Counts arrive once per slice, already summed by the core.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -70,10 +69,12 @@ class Metrics:
         self.rewritten = counter("foreign_states", "States rewritten after a worker that had lost them wrote them.")
         self.ready = gauge("worker_ready", "1 when the worker holds its states and processes.")
         # A counter that is born at 1 has not risen, as Prometheus sees it: what is known beforehand begins at 0.
-        for rule, severity in product((spec.name for spec in RULES), SEVERITIES):
-            self.open.labels(rule, severity)
-            for transition in (OPENED, CHANGED, RESOLVED):
-                self.transitions.labels(rule, severity, transition)
+        for spec in RULES:
+            self.rule_seconds.labels(spec.name)
+            for severity in SEVERITIES:
+                self.open.labels(spec.name, severity)
+                for transition in (OPENED, CHANGED, RESOLVED):
+                    self.transitions.labels(spec.name, severity, transition)
         for reading in READINGS:
             self.wins.labels(reading)
 
@@ -90,7 +91,7 @@ class Metrics:
             self.wins.labels(reading).inc(number)
         for reason, number in counts.dead_letters.items():
             self.dead_letters.labels(reason).inc(number)
-        for rule, seconds in getattr(counts, "rule_seconds", {}).items():
+        for rule, seconds in counts.rule_seconds.items():
             self.rule_seconds.labels(rule).inc(seconds)
         self.skipped.inc(counts.skipped)
         self.duplicates.inc(counts.duplicates)

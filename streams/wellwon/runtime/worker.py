@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -33,7 +34,15 @@ def build_detect(settings: Settings) -> Detect:
     compile_text(policy)
 
     def make_core(number: int, store: dict[bytes, bytes], generation: int) -> Core:
-        return Partition(number, policy, store, compile_text, epoch=settings.epoch, generation=generation)
+        return Partition(
+            number,
+            policy,
+            store,
+            compile_text,
+            epoch=settings.epoch,
+            generation=generation,
+            seconds=time.perf_counter,
+        )
 
     return Detect(settings, make_core, policy)
 
