@@ -5,6 +5,7 @@ Exit codes: 0 all is well; 1 a check failed or something was found; 2 the comman
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -76,5 +77,5 @@ def main() -> None:
     from wellwon.cli.failure import told
 
     with told():
-        cli(prog_name="wellwon")
+        cli(prog_name="wellwon", color=False if os.environ.get("NO_COLOR") else None)
     sys.exit(0)

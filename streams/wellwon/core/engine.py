@@ -185,7 +185,8 @@ def _matches(segment: Segment, deal: Deal, ruleset: Ruleset) -> bool:
             return False
         if segment.amount_max is not None and amount >= segment.amount_max:
             return False
-    if segment.pipelines and (deal.pipeline or ruleset.default_pipeline) not in segment.pipelines:
+    pipeline = deal.pipeline if deal.pipeline in ruleset.pipelines else ruleset.default_pipeline
+    if segment.pipelines and pipeline not in segment.pipelines:
         return False
     if segment.deal_types and deal_type_of(deal, ruleset) not in segment.deal_types:
         return False

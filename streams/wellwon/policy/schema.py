@@ -28,14 +28,22 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def policy_schema(rules: Sequence[RuleSpec] = RULES) -> dict[str, Any]:
     """What `load_policy` takes, as far as a schema can say it."""
-    return {"$schema": DIALECT, "$id": ID, "title": "wellwon policy", **_schema(policy_shape(rules), _defaults(rules))}
+    return {
+        "$schema": DIALECT,
+        "$id": ID,
+        "title": "wellwon policy",
+        **_schema(policy_shape(rules), policy_defaults(rules)),
+    }
 
 
-def _defaults(rules: Sequence[RuleSpec]) -> dict[str, Any]:
+def policy_defaults(rules: Sequence[RuleSpec] = RULES) -> dict[str, Any]:
+    """The values of an empty policy that are single ones, by key."""
     policy = load_policy("", rules=rules)
     return {
         **{name: value for name, value in vars(policy).items() if isinstance(value, int)},
-        "calendar": {name: getattr(policy.calendar, name) for name in ("kind", "start_month", "pattern", "zone")},
+        "calendar": {
+            name: getattr(policy.calendar, name) for name in ("kind", "start_month", "pattern", "week_start", "zone")
+        },
         "writers": {"default": policy.writers.default},
         "rules": {name: {"mode": rule.mode, **rule.params} for name, rule in policy.rules.items()},
     }

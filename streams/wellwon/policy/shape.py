@@ -122,7 +122,7 @@ _CALENDAR: Final = Section(
     "The fiscal calendar.",
     {
         "kind": Choice("What the forecast is made for.", get_args(Kind)),
-        "start_month": Number("Month in which the fiscal year begins.", 1, 12, "month of the year"),
+        "start_month": Number("Month in which the fiscal year begins.", 1, 12, "month"),
         "pattern": Choice("Calendar months, or months made of weeks.", get_args(Pattern)),
         "week_start": Choice("First day of the week, for months made of weeks.", get_args(Weekday)),
         "table": Mapping("First day of each period, by its name; replaces the rule.", "a period's name", Day("Date.")),
@@ -155,7 +155,7 @@ _PIPELINE: Final = Section(
 _WRITERS: Final = Section(
     "Who writes to the CRM. Only people's own edits count as behaviour.",
     {
-        "default": Choice("What everyone is who is not listed.", WRITER_KINDS),
+        "default": Choice("What everyone is who is not listed.", WRITER_KINDS[:-1]),
         **{
             kind: Many(f"Ids of the CRM users that count as {kind}.", Text("User id."))
             for kind in WRITER_KINDS
@@ -189,7 +189,9 @@ _NORMS: Final = Section(
     },
 )
 
-_WINDOW_DAYS: Final = Number("Length of the window at the end of a period, its last day included.", 1, 60, "days")
+_WINDOW_DAYS: Final = Number(
+    "The last days of a period, in which pressure shows; by default 4 of a month.", 1, 60, "days"
+)
 
 
 def rule_shape(spec: RuleSpec) -> Section:
@@ -229,7 +231,9 @@ def policy_shape(rules: Sequence[RuleSpec]) -> Section:
             "version": Number("Version of this file's format.", 1, 1, "the only version there is"),
             "calendar": _CALENDAR,
             "window_days": _WINDOW_DAYS,
-            "commit_lock_days": Number("Days before a period's end from which Commit is a promise.", 1, 90, "days"),
+            "commit_lock_days": Number(
+                "Days before a period's end from which Commit is a promise; by default 10 of a month.", 1, 90, "days"
+            ),
             "correction_minutes": Number("A slip put right within this time does not count.", 0, 1_440, "minutes"),
             "lateness_minutes": Number("How late a change may arrive and still be judged.", 0, 1_440, "minutes"),
             "bulk_records": Number("More deals than this in one go are a bulk edit.", 2, 10_000, "deals"),

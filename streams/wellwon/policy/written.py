@@ -23,7 +23,8 @@ _WORDS: Final[dict[str, Any]] = {
 }
 # What PyYAML resolves plain values to; the types are ours to decide.
 _TAGS: Final = frozenset(("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value"))
-_MAX_CHARACTERS: Final = 1_000_000
+_MAX_CHARACTERS: Final = 200_000
+"""Policies travel in a record of the log, which takes 1 MB."""
 START: Final = Place(1, 1)
 
 
