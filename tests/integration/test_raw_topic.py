@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from kafka_broker import running
 
+import live
+from kafka_broker import running
 from wellwon.runtime import topics
 from wellwon.runtime.connection import librdkafka
 from wellwon.runtime.normalise import NoRawTopic, RawTopic
@@ -94,3 +97,20 @@ def test_a_restart_within_a_bulk_edit(settings: Settings) -> None:
 def test_a_topic_that_is_not_there(settings: Settings) -> None:
     with pytest.raises(NoRawTopic, match=r"there is no topic raw-topic-test\.raw\.hubspot"):
         RawTopic(settings, CDC, "hubspot", VIEW)
+
+
+def test_the_command_follows_until_it_is_stopped(settings: Settings) -> None:
+    other = replace(settings, topic_prefix="follow-test.", partitions=2)
+    topics.create(other, [*topics.TOPICS, topics.raw_topic("salesforce")])
+    put(other, range(2))
+    command = [sys.executable, "-m", "wellwon", "ingest", "salesforce-cdc", "--follow", "salesforce"]
+    process = subprocess.Popen(command, env=live.environment(other), stderr=subprocess.PIPE, text=True)
+    try:
+        live.until(lambda: len(written(other)) == 2, "the first changes")
+        put(other, range(2, 3))
+        live.until(lambda: len(written(other)) == 3, "what came later")
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert "3 records read; changes 3" in said
