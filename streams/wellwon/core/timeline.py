@@ -43,7 +43,7 @@ from wellwon.core import items
 from wellwon.core.calendar import FiscalCalendar
 from wellwon.core.model import Ruleset
 from wellwon.core.partition import Output, Partition
-from wellwon.core.units import format_instant, parse_date, parse_instant
+from wellwon.core.units import DAY, HOUR, format_instant, parse_date, parse_instant
 from wellwon.core.wire import encode_clock
 
 DEAL: Final = "deal"
@@ -239,11 +239,17 @@ def run(timeline: Timeline, compile_policy: Callable[[str], Ruleset]) -> list[Se
 
 
 def _midnights(calendar: FiscalCalendar, after: int, before: int) -> list[int]:
-    """The local midnights strictly between two instants; none before the first line."""
+    """The local midnights strictly between two instants; none before the first line.
+
+    A day of 25 hours has a tick after its first hour as well, so that no change is more than a day ahead of the clock.
+    """
     if not after or before <= after:
         return []
-    days = range(calendar.local_day(after) + 1, calendar.local_day(before) + 1)
-    return [at for day in days if after < (at := calendar.midnight(day)) < before]
+    ticks = []
+    for day in range(calendar.local_day(after), calendar.local_day(before) + 1):
+        midnight = calendar.midnight(day)
+        ticks += [midnight, midnight + HOUR] if calendar.midnight(day + 1) - midnight > DAY else [midnight]
+    return [at for at in ticks if after < at < before]
 
 
 def _apply(partition: Partition, record: _Record, line: Line | None) -> list[Told]:

@@ -147,7 +147,7 @@ def _last_promise(view: View) -> tuple[Period, int, int] | None:
                 kept = period.index  # it is in Commit for this period
             elif period.index != kept:
                 lock = view.midnight(calendar.window_start(period, view.ruleset.commit_lock_days))
-                if until > lock:
+                if until >= lock:
                     return period, since, until
         date = next((move.old for move in deal.dates if move.at == since), date)
         category = next((move.old for move in deal.categories if move.at == since), category)

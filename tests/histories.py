@@ -1,0 +1,180 @@
+"""Generated histories of a deal: everything that a log may hold for one key, dense around what rules look at.
+
+Drawn from a seed rather than value by value: most saves then mean something, and a failing history is named by a number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from wellwon.core.units import DAY, HOUR, MINUTE, SECOND, format_date, format_instant, parse_date, parse_instant
+from wellwon.core.wire import encode_clock
+
+START = parse_instant("2026-09-10T09:00:00Z")
+DEAL = "006A"
+
+STAGES = ("Prospecting", "Needs Analysis", "Value Proposition", "Proposal/Price Quote", "Negotiation/Review")
+DATES = ("2026-09-12", "2026-09-25", "2026-09-29", "2026-09-30", "2026-10-01", "2026-10-09", "2026-11-30")
+GAPS = (0, 5 * SECOND, 20 * MINUTE, 70 * MINUTE, 5 * HOUR, DAY, DAY, 3 * DAY, 9 * DAY)
+
+POLICIES = (
+    "",
+    "calendar: {kind: month, zone: America/New_York}\n",
+    "calendar: {start_month: 2, pattern: 4-4-5, zone: Asia/Kolkata}\ncorrection_minutes: 60\nbulk_records: 3\n",
+    """
+pipelines:
+  - name: New business
+    open: [Prospecting, Needs Analysis, Value Proposition, Proposal/Price Quote, Negotiation/Review]
+    won: [Closed Won]
+    lost: [Closed Lost]
+    buyer_process: [Negotiation/Review]
+  - name: Renewals
+    open: [Prospecting, Negotiation/Review]
+    won: [Closed Won]
+    lost: [Closed Lost]
+    deal_type: renewal
+    categories: {Negotiation/Review: commit}
+segments:
+  - name: large
+    when: {amount_min: 90000}
+    window_days: 20
+    norms: {wins: 40, discount_p75: 14}
+    rules: {discount-creep: off, commit-slip: {high_days: 0}}
+rules: {push-to-close: {acts: 2}, close-date-push: {pushes: 1}}
+""",
+)
+
+VALUES: dict[str, Callable[[Random], Any]] = {
+    "close_date": lambda rng: rng.choice(DATES),
+    "stage": lambda rng: rng.choice((*STAGES[:3], *STAGES, "Closed Won", "Closed Lost", "Unheard Of")),
+    "forecast_category": lambda rng: rng.choice(("Commit", "Commit", "Best Case", "Pipeline", "Omitted", "Closed")),
+    "discount_percent": lambda rng: rng.choice(("5", "9.5", "12", "17", "23", "38")),
+    "amount": lambda rng: rng.choice(("70000", "80000", "95000", "100000", "0")),
+    "list_amount": lambda rng: rng.choice(("100000", "130000")),
+    "term_months": lambda rng: rng.choice((12, 24, 36)),
+    "prepaid_months": lambda rng: rng.choice((0, 12)),
+    "buyer_confirmed_date": lambda rng: rng.choice(DATES),
+    "pipeline": lambda rng: rng.choice(("New business", "Renewals")),
+    "currency": lambda rng: rng.choice(("EUR", "USD")),
+    "owner_id": lambda rng: rng.choice(("anna", "ben")),
+    "next_step": lambda rng: rng.choice(("call", "")),
+}
+_OFTEN = ("close_date", "close_date", "discount_percent", "discount_percent", "amount", "forecast_category", "stage")
+
+
+class Record(NamedTuple):
+    """A record of the log."""
+
+    key: bytes | None
+    value: bytes
+    offset: int
+
+
+@dataclass(frozen=True)
+class History:
+    """The records of one deal, with clock records between them."""
+
+    seed: int
+    policy: str
+    records: tuple[Record, ...]
+
+    def __repr__(self) -> str:
+        lines = "\n".join(f"  {record.offset:3} {record.value.decode()}" for record in self.records)
+        return f"History of seed {self.seed}, policy {self.policy!r}:\n{lines}"
+
+
+def histories(most: int = 40, clock_every: int = 7 * HOUR) -> st.SearchStrategy[History]:
+    """A deal's log: in order for the most part, with late records, repeats and reclassified bulk edits."""
+    return st.integers(0, 2**32).map(lambda seed: history(seed, most, clock_every))
+
+
+def clock(at: int, offset: int) -> Record:
+    """A clock record."""
+    return Record(None, encode_clock(at), offset)
+
+
+def change(event: dict[str, Any], at: int, number: int, offset: int) -> Record:
+    """A record of one thing that happened, with the source's id ``c<number>``."""
+    wire = {"id": f"c{number}", "opportunity_id": DEAL, "source": "test", "occurred_at": format_instant(at), **event}
+    return Record(DEAL.encode(), json.dumps(wire).encode(), offset)
+
+
+def history(seed: int, most: int, clock_every: int) -> History:
+    """The history that a seed stands for."""
+    rng = Random(seed)
+    at = ticked = START
+    created_at = at - rng.choice((2, 40)) * DAY
+    records = [change(created(rng), created_at, 0, 0)]
+    for number in range(1, rng.randint(3, most) + 1):
+        gap = rng.choice(GAPS)
+        at += gap
+        while ticked + clock_every <= at:
+            ticked += clock_every
+            records.append(clock(ticked, len(records)))
+        dice = rng.random()
+        if dice < 0.04:
+            ids = [f"c{rng.randrange(number)}" for _ in range(3)]
+            records.append(change({"kind": "reclassified", "changes": ids}, at, number, len(records)))
+        elif dice < 0.08:
+            again = rng.choice([record for record in records if record.key is not None])
+            records.append(again._replace(offset=len(records)))
+        else:
+            late = rng.choice((MINUTE, 9 * MINUTE, HOUR)) if dice < 0.2 else 0
+            records.append(change(event(rng), at - late, number, len(records)))
+    for _ in range(rng.choice((1, 90))):
+        ticked += clock_every
+        records.append(clock(ticked, len(records)))
+    return History(seed, rng.choice(POLICIES), tuple(records))
+
+
+def created(rng: Random) -> dict[str, Any]:
+    """A deal as it begins."""
+    values = {
+        "stage": rng.choice(STAGES),
+        "close_date": rng.choice(DATES),
+        "amount": "100000",
+        "forecast_category": rng.choice(("Commit", "Best Case", "Pipeline")),
+    }
+    if rng.random() < 0.7:
+        values["discount_percent"] = "9.5"
+    if rng.random() < 0.5:
+        values["list_amount"] = "130000"
+    return {"kind": "created", "values": values, "writer": {"id": "anna", "kind": "user"}}
+
+
+def event(rng: Random) -> dict[str, Any]:
+    """One thing that happens to a deal, without its time and id."""
+    dice = rng.random()
+    if dice < 0.06:
+        return {"kind": "answer", "answer": rng.choice(("buyer_date", "traded", "approved", "not_right")), "by": "anna"}
+    if dice < 0.14:
+        return {"kind": "activity", "direction": rng.choice(("outbound", "outbound", "outbound", "inbound"))}
+    if dice < 0.16:
+        return {"kind": rng.choice(("deleted", "restored", "gap"))}
+    writer = rng.choice((*[{"id": "anna", "kind": "user"}] * 6, {"id": "ben", "kind": "user"},
+                         {"id": "sync", "kind": "integration"}))  # fmt: skip
+    found: dict[str, Any] = {"kind": "changed", "writer": writer}
+    if rng.random() < 0.15:
+        found["transaction"] = rng.choice(("t1", "t2"))
+    if rng.random() < 0.06:
+        found["bulk"] = 30
+    if dice < 0.22:
+        return {**found, "kind": "line_item", "line_item_id": rng.choice(("L1", "L2")), "values": _line(rng)}
+    if dice < 0.25:
+        found["kind"] = "snapshot"
+    names = rng.sample(_OFTEN, rng.choice((1, 1, 1, 2, 3))) + rng.sample(list(VALUES), rng.choice((0, 0, 0, 1)))
+    found["values"] = {name: None if rng.random() < 0.03 else VALUES[name](rng) for name in names}
+    return found
+
+
+def _line(rng: Random) -> dict[str, Any]:
+    line = {"quantity": rng.choice(("1", "2")), "unit_price": rng.choice(("70", "80", "95")), "list_price": "100"}
+    if rng.random() < 0.15:
+        return {"removed": True}
+    return {name: value for name, value in line.items() if rng.random() < 0.8}
