@@ -54,7 +54,7 @@ def expected(settings: Settings, make_core: MakeCore) -> Outcome:
 
 
 def _take(outcome: Outcome, number: int, output: object) -> None:
-    for key, value in output.alerts:  # type: ignore[attr-defined]
+    for _, value in output.alerts:  # type: ignore[attr-defined]
         outcome.alerts[_identity(value)] = value
     for key, value in output.wins:  # type: ignore[attr-defined]
         outcome.wins[key] = value

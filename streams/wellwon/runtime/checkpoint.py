@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAGIC = b"wellwon-checkpoint 1\n"
+HEAD = struct.Struct("<II")
+"""Bytes and CRC-32 of the header that follows."""
 BLOCK = struct.Struct("<III")
 """Records, bytes and CRC-32 of the block that follows; all zero at the end of the file."""
 BLOCK_RECORDS = 4096
@@ -53,7 +55,8 @@ def write(path: Path, header: Header, store: Mapping[bytes, bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        file.write(MAGIC + json.dumps(asdict(header)).encode() + b"\n")
+        head = json.dumps(asdict(header)).encode()
+        file.write(MAGIC + HEAD.pack(len(head), zlib.crc32(head)) + head)
         records = iter(store.items())
         while block := list(itertools.islice(records, BLOCK_RECORDS)):
             _write_block(file, block)
@@ -86,7 +89,11 @@ def load(path: Path, *, topic_id: str, partition: int) -> tuple[Header, dict[byt
 def _header(file: BinaryIO, topic_id: str, partition: int) -> Header:
     if file.readline(len(MAGIC)) != MAGIC:
         raise BadCheckpoint(f"{file.name}: not a checkpoint of this version")
-    header = Header(**json.loads(file.readline(4096)))
+    size, crc = HEAD.unpack(file.read(HEAD.size))
+    head = file.read(min(size, 4096))
+    if zlib.crc32(head) != crc:
+        raise BadCheckpoint(f"{file.name}: damaged")
+    header = Header(**json.loads(head))
     if (header.topic_id, header.partition) != (topic_id, partition):
         raise BadCheckpoint(f"{file.name}: belongs to another changelog")
     if not 0 <= time.time() - header.written_at <= MAX_AGE_S:
@@ -96,9 +103,8 @@ def _header(file: BinaryIO, topic_id: str, partition: int) -> Header:
 
 def _blocks(file: BinaryIO) -> Iterator[Iterator[tuple[bytes, bytes]]]:
     while True:
-        head = file.read(BLOCK.size)
-        count, size, crc = BLOCK.unpack(head)
-        if not count:
+        count, size, crc = BLOCK.unpack(file.read(BLOCK.size))
+        if not (count or size or crc):
             return
         body = file.read(size)
         if len(body) != size or zlib.crc32(body) != crc:

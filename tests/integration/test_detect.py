@@ -1,0 +1,232 @@
+"""A detect worker as a process, on a real broker."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from dataclasses import replace
+
+import orjson
+import pytest
+
+import oracle
+from live import Worker, committed, log_ends, produce, read, until
+from wellwon.core.state import PREFIX, VERSION
+from wellwon.runtime import deadletters, topics
+from wellwon.runtime.restore import LINEAGE
+from wellwon.runtime.settings import Settings
+
+Start = Callable[..., Worker]
+
+
+def change(number: int, deal: str, at: str, **values: object) -> tuple[bytes, bytes]:
+    """A change of a deal by a person."""
+    record = {
+        "id": f"test:{number}",
+        "opportunity_id": deal,
+        "source": "test",
+        "occurred_at": at,
+        "kind": "created" if number == 0 else "changed",
+        "writer": {"id": "u1", "kind": "user"},
+        "values": values,
+    }
+    return deal.encode(), orjson.dumps(record)
+
+
+def pushed_deal(deal: str, start: int = 0) -> list[tuple[bytes, bytes]]:
+    """A deal whose close date moves out of one quarter after the other, in its last days."""
+    base = {"stage": "Negotiation/Review", "amount": "50000.00", "currency": "USD", "name": deal, "owner_id": "u1"}
+    steps = [
+        ("2026-01-10T09:00:00Z", {**base, "close_date": "2026-03-31", "forecast_category": "Commit"}),
+        ("2026-03-30T16:00:00Z", {"close_date": "2026-06-30"}),
+        ("2026-06-29T16:00:00Z", {"close_date": "2026-09-30"}),
+        ("2026-09-29T16:00:00Z", {"close_date": "2026-12-31"}),
+    ]
+    return [change(start + number, deal, at, **values) for number, (at, values) in enumerate(steps)]
+
+
+def deals(count: int) -> list[tuple[bytes, bytes]]:
+    """Pushed deals, their changes in the order of time."""
+    histories = [pushed_deal(f"deal-{number}") for number in range(count)]
+    return [
+        (key, value.replace(b'"test:', b'"%s:' % key)) for step in zip(*histories, strict=True) for key, value in step
+    ]
+
+
+def wait_for_the_end(settings: Settings) -> None:
+    """Wait until everything in the log now is durable."""
+    ends = log_ends(settings)
+    until(lambda: all(offset >= ends[p] or not ends[p] for p, offset in committed(settings).items()), "the log's end")
+
+
+def assert_equal_to_the_core_alone(settings: Settings) -> oracle.Outcome:
+    """Compare what the worker left in Kafka with the core run over the same log."""
+    expected, found = oracle.expected(settings, oracle.real_core()), oracle.found(settings)
+    assert found.alerts == expected.alerts
+    assert found.wins == expected.wins
+    assert found.states == expected.states
+    assert found.dead_letters == expected.dead_letters
+    return found
+
+
+def test_changes_in_alerts_out(live: Settings, start: Start) -> None:
+    worker = start(live).wait_ready()
+    produce(live, deals(40))
+    wait_for_the_end(live)
+    metrics = worker.metrics()
+    assert metrics["wellwon_changes_total"] == 160
+    assert metrics["wellwon_state_deals"] in (0, 40)
+    assert worker.stop() == 0
+    found = assert_equal_to_the_core_alone(live)
+    assert len({alert["opportunity_id"] for alert in map(orjson.loads, found.alerts.values())}) == 40
+
+
+def test_restart_takes_up_from_the_checkpoint(live: Settings, start: Start) -> None:
+    records = deals(30)
+    worker = start(live).wait_ready()
+    produce(live, records[:60])
+    wait_for_the_end(live)
+    assert worker.stop() == 0
+    assert len(list(live.data.rglob("*.checkpoint"))) == live.partitions
+
+    worker = start(live).wait_ready()
+    produce(live, records[60:])
+    wait_for_the_end(live)
+    assert worker.metrics()["wellwon_skipped_changes_total"] == 0
+    assert worker.stop() == 0
+    assert_equal_to_the_core_alone(live)
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_changelog(live: Settings, start: Start) -> None:
+    records = deals(30)
+    worker = start(live).wait_ready()
+    produce(live, records[:60])
+    wait_for_the_end(live)
+    assert worker.stop() == 0
+    for path in live.data.rglob("*.checkpoint"):
+        path.write_bytes(path.read_bytes()[:-30])
+
+    worker = start(live).wait_ready()
+    assert "checkpoint not used" in worker.tail()
+    produce(live, records[60:])
+    wait_for_the_end(live)
+    assert worker.stop() == 0
+    assert_equal_to_the_core_alone(live)
+
+
+def test_metrics_and_health(live: Settings, start: Start) -> None:
+    worker = start(live).wait_ready()
+    produce(live, deals(5))
+    wait_for_the_end(live)
+    with urllib.request.urlopen(f"http://{live.http}/metrics") as reply:
+        page = reply.read()
+    checked = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert b"wellwon_change_to_alert_seconds_bucket" in page
+    assert b"deal-" not in page
+    with urllib.request.urlopen(f"http://{live.http}/live") as reply:
+        assert reply.status == 200
+    assert worker.stop() == 0
+
+
+MALFORMED: dict[str, tuple[bytes | None, bytes | None]] = {
+    "not_json": (b"d", b"{"),
+    "wrong_type": (b"d", b'{"kind": 7}'),
+    "unknown_version": (b"d", b'{"kind":"changed","schema":"opportunity-change.v9","id":"a","opportunity_id":"d"}'),
+    "too_large": (b"d", b"x" * 2 * 2**20),
+    "empty_key": (None, change(1, "d", "2026-01-01T00:00:00Z", amount="1.00")[1]),
+    "null_value": (b"d", None),
+    "bad_value": change(1, "d", "2026-01-01T00:00:00Z", close_date="2026-13-45"),
+}
+
+
+def test_malformed_input_ends_in_the_dead_letters(live: Settings, start: Start) -> None:
+    worker = start(live).wait_ready()
+    produce(live, MALFORMED.values())
+    produce(live, deals(3))
+    wait_for_the_end(live)
+    assert worker.metrics()["wellwon_dead_letters_total"] == len(MALFORMED)
+    letters = {letter.reason: letter for letter in deadletters.read(live)}
+    assert set(letters) == set(MALFORMED)
+    for reason, (key, value) in MALFORMED.items():
+        assert letters[reason].value == value
+        assert letters[reason].key == key
+    assert worker.stop() == 0
+    assert_equal_to_the_core_alone(live)
+
+
+def test_redrive_sends_the_originals_back(live: Settings, start: Start) -> None:
+    worker = start(live).wait_ready()
+    produce(live, [(b"d", b"{"), (b"d", None)])
+    wait_for_the_end(live)
+    assert deadletters.redrive(live, deadletters.read(live)) == (1, 1)
+    until(lambda: worker.metrics()["wellwon_dead_letters_total"] == 3, "the redriven letter to be refused again")
+    raw = orjson.loads(read(live, topics.DEAD_LETTERS)[0].value() or b"")
+    assert base64.b64decode(raw["value"]) == b"{"
+    assert worker.stop() == 0
+
+
+def refused(settings: Settings, start: Start) -> str:
+    """Start a worker that must refuse; return its log."""
+    worker = start(settings)
+    until(lambda: worker.exit_code is not None, "the worker to refuse")
+    assert worker.exit_code == 1
+    return worker.tail()
+
+
+def with_history(settings: Settings, start: Start) -> None:
+    """Leave states behind, as of a worker that was stopped."""
+    worker = start(settings).wait_ready()
+    produce(settings, deals(20))
+    wait_for_the_end(settings)
+    assert worker.stop() == 0
+
+
+def test_a_recreated_topic_is_refused_until_the_epoch_is_raised(live: Settings, start: Start) -> None:
+    with_history(live, start)
+    name = live.topic(topics.CHANGES)
+    with topics.admin(live) as admin:
+        admin.delete_topics([name])
+        until(lambda: name not in admin.list_topics(), "the topic to be gone")
+    topics.create(live)
+    assert "WELLWON_EPOCH=1" in refused(live, start)
+
+    worker = start(replace(live, epoch=1)).wait_ready()
+    produce(live, [change(99, "deal-0", "2026-10-02T10:00:00Z", amount="60000.00")])
+    wait_for_the_end(live)
+    assert worker.metrics()["wellwon_changes_total"] == 1
+    assert worker.metrics()["wellwon_skipped_changes_total"] == 0
+    assert worker.stop() == 0
+
+
+def test_a_shorter_log_is_refused_where_there_are_no_topic_ids(live: Settings, start: Start) -> None:
+    with_history(live, start)
+    ahead = PREFIX.pack(VERSION, 0, 1, 1_000_000, -1)
+    state = next(message for message in read(live, topics.STATE) if (message.key() or b"").startswith(b"deal-"))
+    body = (state.value() or b"")[PREFIX.size :]
+    produce(live, [(state.key(), ahead + body)], topics.STATE)
+    assert "states were made from offset 1000000" in refused(live, start)
+
+
+def test_a_newer_changelog_is_refused(live: Settings, start: Start) -> None:
+    with_history(live, start)
+    produce(live, [(b"deal-1", PREFIX.pack(VERSION + 1, 0, 1, 0, -1) + b"whatever")], topics.STATE)
+    assert f"states of version {VERSION + 1}" in refused(live, start)
+
+
+@pytest.mark.parametrize("also_the_states", [False, True])
+def test_more_partitions_are_refused(live: Settings, start: Start, also_the_states: bool) -> None:
+    with_history(live, start)
+    grown = {live.topic(topics.CHANGES): 6} | ({live.topic(topics.STATE): 6} if also_the_states else {})
+    with topics.admin(live) as admin:
+        admin.create_partitions(grown)
+        admin.wait_for_topics(list(grown))
+    assert "start over" in refused(live, start)
+
+
+def test_the_lineage_is_in_every_partition(live: Settings, start: Start) -> None:
+    with_history(live, start)
+    kept = [message for message in read(live, topics.STATE) if message.key() == LINEAGE]
+    assert {message.partition() for message in kept} == set(range(live.partitions))

@@ -1,0 +1,27 @@
+"""Where our own records landed shows who else writes."""
+
+from __future__ import annotations
+
+from wellwon.runtime.outlet import Changelog
+
+
+def test_own_records_leave_no_gap() -> None:
+    changelog = Changelog(0, 10, 1)
+    for offset in range(10, 15):
+        changelog.landed(offset)
+    assert (changelog.next, changelog.foreign) == (15, [])
+
+
+def test_a_gap_belongs_to_somebody_else() -> None:
+    changelog = Changelog(0, 10, 1)
+    changelog.landed(10)
+    changelog.landed(13)
+    assert (changelog.next, changelog.foreign) == (14, [(11, 13)])
+
+
+def test_an_end_beyond_ours_belongs_to_somebody_else() -> None:
+    changelog = Changelog(0, 10, 1)
+    changelog.ended(10)
+    assert changelog.foreign == []
+    changelog.ended(12)
+    assert (changelog.next, changelog.foreign) == (12, [(10, 12)])
