@@ -62,6 +62,14 @@ def test_a_month_has_its_own_defaults() -> None:
     assert (months.window_days, months.commit_lock_days) == (4, 10)
 
 
+def test_line_ends_and_other_alphabets_are_no_matter() -> None:
+    found = policy(
+        "pipelines:\r\n  - name: Продажи\r\n    open: [商談]\r\n    won: [Gewonnen ✓]\r\n    lost: [Verloren]\r\n"
+    )
+    assert found.pipelines[0].open == ("商談",)
+    assert found.origins["pipelines", 0, "won"] == 4
+
+
 # --- values ---------------------------------------------------------------------------------------------------------
 
 

@@ -32,6 +32,9 @@ def list_(reason: str | None, rule: str | None, as_json: bool) -> None:
     if as_json:
         json_lines([_plain(letter) for letter in letters])
         return
+    if not letters:
+        click.echo("no dead letters")
+        return
     rows = [
         (str(letter.position), letter.at, letter.reason, _place(letter), letter.rule or "", letter.detail)
         for letter in letters

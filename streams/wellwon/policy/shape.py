@@ -168,8 +168,8 @@ _WRITERS: Final = Section(
 _WHEN: Final = Section(
     "What a deal must be, all of it, to belong to the segment.",
     {
-        "amount_min": Money("At least this amount."),
-        "amount_max": Money("Less than this amount."),
+        "amount_min": Money("At least this amount (of a year, where a term is mapped)."),
+        "amount_max": Money("Less than this amount (of a year, where a term is mapped)."),
         "currency": Text("In this currency (ISO 4217)."),
         "pipelines": Many("In one of these pipelines.", Text("Pipeline.")),
         "deal_types": Many("Of one of these deal types.", _DEAL_TYPE),
