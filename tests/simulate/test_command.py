@@ -21,7 +21,7 @@ def test_changes_and_labels_are_written_to_files(tmp_path: Path) -> None:
     assert changes.read_bytes().splitlines() == [delivery.value for delivery in Simulation(3, 80)]
     told = [orjson.loads(line) for line in labels.read_bytes().splitlines()]
     assert len(told) == 80
-    assert set(told[0]) == {"opportunity_id", "group", "kind", "expected", "must_not_fire", "win", "reason"}
+    assert set(told[0]) == {"opportunity_id", "group", "kind", "expected", "must_not_fire", "win", "severity", "reason"}
     assert "changes of 80 deals" in done.output
 
 

@@ -13,7 +13,7 @@ from wellwon.core import wire
 from wellwon.core.items import Change, Reclassified
 from wellwon.core.units import MINUTE, parse_instant
 from wellwon.simulate import Delivery, Simulation, simulate
-from wellwon.simulate.label import HEALTHY, LOOKALIKE, PRESSURED, RULES
+from wellwon.simulate.label import HEALTHY, LOOKALIKE, NEAR_MISS, PRESSURED, RULES
 from wellwon.simulate.lookalikes import LOOKALIKES
 from wellwon.simulate.pressure import PRESSURES
 
@@ -51,9 +51,9 @@ def test_every_deal_has_one_label_and_every_change_belongs_to_a_labelled_deal() 
 
 
 def test_labels_say_what_is_expected_and_what_is_not() -> None:
-    labels = list(Simulation(4, 1_000, pressured=0.2, lookalikes=0.2).labels())
+    labels = list(Simulation(4, 1_000, pressured=0.2, lookalikes=0.2, near_misses=0.1).labels())
     groups = Counter(label.group for label in labels)
-    assert groups == {PRESSURED: 200, LOOKALIKE: 200, HEALTHY: 600}
+    assert groups == {PRESSURED: 200, LOOKALIKE: 200, NEAR_MISS: 100, HEALTHY: 500}
     assert {label.kind for label in labels if label.group == PRESSURED} == set(PRESSURES) == set(RULES)
     assert {label.kind for label in labels if label.group == LOOKALIKE} == set(LOOKALIKES)
     for label in labels:

@@ -21,6 +21,7 @@ RULES: Final = (
 
 HEALTHY: Final = "healthy"
 LOOKALIKE: Final = "look-alike"
+NEAR_MISS: Final = "near miss"
 PRESSURED: Final = "pressured"
 
 
@@ -36,6 +37,8 @@ class Planted:
     reason: str
     win: str | None = None
     possible: tuple[str, ...] = ()
+    severity: str | None = None
+    """The highest severity that the pattern in the story's name comes to, None where the story does not decide it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,13 @@ class Label:
 
     opportunity_id: str
     group: str
-    """``healthy``, ``look-alike`` or ``pressured``."""
+    """``healthy``, ``look-alike``, ``near miss`` or ``pressured``."""
     kind: str
     """The story: a pattern's name, or the kind of look-alike or of healthy deal."""
     expected: tuple[str, ...]
     must_not_fire: tuple[str, ...]
     win: str | None
+    severity: str | None
     reason: str
 
     @classmethod
@@ -63,5 +67,6 @@ class Label:
             expected=planted.expected,
             must_not_fire=tuple(rule for rule in RULES if rule not in spared),
             win=planted.win,
+            severity=planted.severity,
             reason=planted.reason,
         )

@@ -152,20 +152,25 @@ def workday(day: int) -> int:
     return day - max(0, date_of(day).weekday() - 4)
 
 
+def is_workday(day: int) -> bool:
+    """Whether people work on this day."""
+    return workday(day) == day
+
+
 def next_workday(day: int) -> int:
     """The day itself, or the Monday after a weekend."""
-    return day + (7 - date_of(day).weekday() if workday(day) != day else 0)
+    return day + (0 if is_workday(day) else 7 - date_of(day).weekday())
 
 
 def some_workday(rng: Random, low: int, high: int) -> int:
     """A working day between two days, both included; the last one before ``high`` where there is none."""
-    days = [day for day in range(low, high + 1) if workday(day) == day]
+    days = [day for day in range(low, high + 1) if is_workday(day)]
     return rng.choice(days) if days else workday(high)
 
 
 def some_workdays(rng: Random, low: int, high: int, count: int) -> list[int]:
     """So many different working days between two days, in order; the range must have them."""
-    return sorted(rng.sample([day for day in range(low, high + 1) if workday(day) == day], count))
+    return sorted(rng.sample([day for day in range(low, high + 1) if is_workday(day)], count))
 
 
 def office_hours(rng: Random, day: int) -> int:

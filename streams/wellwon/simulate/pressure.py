@@ -30,14 +30,22 @@ def late_discount(draft: Draft) -> Planted:
     raised_on, won_on = some_workdays(rng, quarter.window + 1, quarter.end, 2)
     draft.mature(quarter.window - rng.randrange(3, 15), NEGOTIATION, quarter.end)
     discount = draft.discount + rng.randrange(550, 1700, 50)
+    severity = _severity_of_raise(discount - draft.discount, discount)
     if rng.random() < 0.3:
         draft.win(draft.on(won_on), discount=discount)
-        return Planted(("late-discount",), "the discount was raised with the win, in the last days", "pressured")
+        reason = "the discount was raised with the win, in the last days"
+        return Planted(("late-discount",), reason, "pressured", severity=severity)
     draft.price(draft.on(raised_on), discount)
     draft.win(draft.on(won_on))
-    return Planted(
-        ("late-discount",), "the discount was raised at once in the last days, nothing in return", "pressured"
-    )
+    reason = "the discount was raised at once in the last days, nothing in return"
+    return Planted(("late-discount",), reason, "pressured", severity=severity)
+
+
+def _severity_of_raise(points: int, discount: int) -> str | None:
+    """Without a norm; a small raise to a high discount could be read both ways."""
+    if points < 1_000:
+        return "info" if discount < 3_000 else None
+    return "high" if points >= 1_500 or discount >= 3_000 else "warning"
 
 
 def discount_creep(draft: Draft) -> Planted:
@@ -50,13 +58,15 @@ def discount_creep(draft: Draft) -> Planted:
     for day in days[:steps]:
         draft.price(draft.on(day), draft.discount + rng.randrange(360, 460, 10))
     draft.win(draft.on(days[steps]))
-    return Planted(("discount-creep",), f"{steps} raises within a month, together more than 10 points", "mixed")
+    reason = f"{steps} raises within a month, together more than 10 points"
+    return Planted(("discount-creep",), reason, "mixed", severity="warning")
 
 
 def amount_cut_before_close(draft: Draft) -> Planted:
     """The amount falls by a tenth or more shortly before the close, in the middle of the quarter or at its end."""
     rng, quarter = draft.rng, draft.quarter
-    cut = rng.randrange(12, 32)
+    cut = rng.choice((12, 14, 16, 18, 20, 22, 27, 30))
+    severity = "high" if cut > 25 else "warning"
     if rng.random() < 0.5:
         # The discount is not known, so inside the window it is the amount alone that tells.
         draft.priced_by(UNPRICED)
@@ -65,14 +75,15 @@ def amount_cut_before_close(draft: Draft) -> Planted:
         draft.listed = draft.listed * (100 - cut) // 100
         draft.price(draft.on(cut_on), draft.discount)
         draft.win(draft.on(won_on))
-        return Planted(("amount-cut-before-close",), f"the amount fell by {cut} % in the last days", "unknown")
+        reason = f"the amount fell by {cut} % in the last days"
+        return Planted(("amount-cut-before-close",), reason, "unknown", severity=severity)
     draft.priced_by(BY_FIELD, BY_LIST)
     date = some_workday(rng, quarter.start + 40, quarter.window - 6)
     draft.mature(date - rng.randrange(16, 26), NEGOTIATION, date)
     draft.price(draft.on(date - rng.randrange(4, 10)), draft.discount + (10_000 - draft.discount) * cut // 100)
     draft.win(draft.on(date - 1))
     reason = f"the price fell by {cut} % within two weeks of the close date, in the middle of the quarter"
-    return Planted(("amount-cut-before-close",), reason, "mixed")
+    return Planted(("amount-cut-before-close",), reason, "mixed", severity=severity)
 
 
 def push_to_close(draft: Draft) -> Planted:
@@ -101,7 +112,7 @@ def push_to_close(draft: Draft) -> Planted:
         draft.price(draft.on(days[2]), draft.discount + concession)
         reason = "two stages at once, re-dated, cheaper, all in the last days"
     draft.win(draft.on(days[3]))
-    return Planted(("push-to-close",), reason, "pressured")
+    return Planted(("push-to-close",), reason, "pressured", severity="warning")
 
 
 def close_date_push(draft: Draft) -> Planted:
@@ -113,19 +124,20 @@ def close_date_push(draft: Draft) -> Planted:
         draft.mature(quarter.start + rng.randrange(5, 25), stage, quarter.end - 25)
         draft.redate(draft.on(draft.today + 6), draft.date + rng.randrange(62, 90))
         finish(draft)
-        return Planted(("close-date-push",), "one push of more than 60 days without progress")
+        return Planted(("close-date-push",), "one push of more than 60 days without progress", severity="warning")
     if story == "over the end":
         draft.mature(quarter.start + rng.randrange(5, 20), stage, quarter.end - 30)
         draft.redate(draft.on(draft.today + 8), draft.date + rng.randrange(8, 20))
         draft.redate(draft.on(draft.today + 9), quarter.end + rng.randrange(16, 36))
         finish(draft)
-        return Planted(("close-date-push",), "two pushes without progress, the second over the end of the quarter")
+        reason = "two pushes without progress, the second over the end of the quarter"
+        return Planted(("close-date-push",), reason, severity="warning")
     draft.mature(quarter.start + rng.randrange(2, 9), stage, quarter.start + 35)
     draft.redate(draft.on(draft.today + 7), draft.date + rng.randrange(22, 28))
     draft.redate(draft.on(draft.today + 9), draft.date + 10)
     draft.redate(draft.on(draft.today + 8), draft.date + 8)
     draft.lose(draft.on(draft.date - 1))
-    return Planted(("close-date-push",), "three pushes within the quarter without progress")
+    return Planted(("close-date-push",), "three pushes within the quarter without progress", severity="high")
 
 
 def period_end_push(draft: Draft) -> Planted:
@@ -143,10 +155,10 @@ def period_end_push(draft: Draft) -> Planted:
     draft.redate(draft.on(pushed_on), quarter.end + rng.randrange(12, 40))
     finish(draft)
     if committed:
-        return Planted(
-            ("commit-slip", "period-end-push"), "committed, then pushed into the next quarter in its last days"
-        )
-    return Planted(("period-end-push",), "forecast in Best Case, then pushed into the next quarter in its last days")
+        reason = "committed, then pushed into the next quarter in its last days"
+        return Planted(("commit-slip", "period-end-push"), reason, severity="warning")
+    reason = "forecast in Best Case, then pushed into the next quarter in its last days"
+    return Planted(("period-end-push",), reason, severity="warning")
 
 
 def past_due_close_date(draft: Draft) -> Planted:
@@ -157,10 +169,13 @@ def past_due_close_date(draft: Draft) -> Planted:
     noticed = date + rng.randrange(5, 19)
     if rng.random() < 0.5:
         draft.lose(draft.on(noticed))
-        return Planted(("past-due-close-date",), "the close date passed days before the deal was closed as lost")
+        severity = "warning" if draft.today - date > 14 else "info"
+        reason = "the close date passed days before the deal was closed as lost"
+        return Planted(("past-due-close-date",), reason, severity=severity)
     draft.redate(draft.on(noticed), noticed + rng.randrange(8, 13))
+    severity = "warning" if draft.today - date > 14 else "info"
     draft.lose(draft.on(some_workday(rng, draft.today + 2, draft.date)))
-    return Planted(("past-due-close-date",), "the close date passed days before it was moved")
+    return Planted(("past-due-close-date",), "the close date passed days before it was moved", severity=severity)
 
 
 def pull_in_without_progress(draft: Draft) -> Planted:
@@ -176,7 +191,8 @@ def pull_in_without_progress(draft: Draft) -> Planted:
     else:
         draft.redate(draft.on(quarter.last_workday), back)
         finish(draft)
-    return Planted(("pull-in-without-progress",), "an early deal pulled in from the next quarter, its stage unchanged")
+    reason = "an early deal pulled in from the next quarter, its stage unchanged"
+    return Planted(("pull-in-without-progress",), reason, severity="warning")
 
 
 def commit_slip(draft: Draft) -> Planted:
@@ -193,7 +209,8 @@ def commit_slip(draft: Draft) -> Planted:
     else:
         draft.forecast(draft.on(slipped_on), "Best Case")
         draft.lose(draft.on(quarter.last_workday))
-    return Planted(("commit-slip",), f"committed within the quarter's last 30 days, then {story}")
+    reason = f"committed within the quarter's last 30 days, then {story}"
+    return Planted(("commit-slip",), reason, severity="high" if story == "pushed" else None)
 
 
 def reopened_deal(draft: Draft) -> Planted:
@@ -210,7 +227,8 @@ def reopened_deal(draft: Draft) -> Planted:
     draft.date = quarter.window - 4
     draft.advance(at, PROPOSAL, "Best Case", close_date=format_date(draft.date))
     draft.lose(draft.on(some_workday(rng, draft.today + 2, draft.date)))
-    return Planted(("reopened-deal",), f"{'won' if was_won else 'lost'}, then open again days later")
+    reason = f"{'won' if was_won else 'lost'}, then open again days later"
+    return Planted(("reopened-deal",), reason, severity="warning")
 
 
 PRESSURES: Final[dict[str, Callable[[Draft], Planted]]] = {

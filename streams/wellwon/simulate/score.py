@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from wellwon.simulate.label import LOOKALIKE, RULES, Label
+from wellwon.core.rule import SEVERITIES
+from wellwon.simulate.label import LOOKALIKE, NEAR_MISS, RULES, Label
 
 ALERT_MODE = "alert"
 RETRACTED = "retracted"
@@ -69,6 +70,11 @@ class Said:
         standing = self.standing(deal)
         return [a for a in self.alerts.get(deal, ()) if is_message(a) and a["rule"] in standing]
 
+    def severity(self, deal: str, rule: str) -> str:
+        """The highest severity that a rule came to on a deal."""
+        severities: set[str] = {a["severity"] for a in self.alerts[deal] if a["rule"] == rule}
+        return max(severities, key=SEVERITIES.index)
+
     def all_messages(self) -> list[dict[str, Any]]:
         """The same for every deal, in the order of time."""
         return sorted((m for deal in self.alerts for m in self.messages(deal)), key=lambda m: (m["at"], m["id"]))
@@ -88,6 +94,9 @@ class Score:
     lookalikes: int = 0
     flagged_lookalikes: dict[str, set[str]] = field(default_factory=dict)
     """By deal, the rules that it must not have been flagged by."""
+    flagged_near_misses: dict[str, set[str]] = field(default_factory=dict)
+    misjudged: list[tuple[str, str, str]] = field(default_factory=list)
+    """Deal, severity expected, severity given."""
     wins: int = 0
     misread_wins: list[tuple[str, str, str]] = field(default_factory=list)
     """Deal, reading expected, reading given."""
@@ -116,6 +125,12 @@ def score(labels: Iterable[Label], said: Said) -> Score:
             result.lookalikes += 1
             if wrong:
                 result.flagged_lookalikes[deal] = wrong
+        elif label.group == NEAR_MISS and wrong:
+            result.flagged_near_misses[deal] = wrong
+        if label.severity is not None and label.kind in standing:
+            severity = said.severity(deal, label.kind)
+            if severity != label.severity:
+                result.misjudged.append((deal, label.severity, severity))
         win = said.wins.get(deal)
         if label.win is not None and win is not None:
             result.wins += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import cycle, groupby, islice, repeat
 from operator import attrgetter
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -20,8 +20,9 @@ from wellwon.core.envelope import SCHEMA
 from wellwon.core.units import SECOND, format_instant
 from wellwon.simulate.deal import Draft, Save
 from wellwon.simulate.healthy import healthy
-from wellwon.simulate.label import HEALTHY, LOOKALIKE, PRESSURED, Label, Planted
+from wellwon.simulate.label import HEALTHY, LOOKALIKE, NEAR_MISS, PRESSURED, Label, Planted
 from wellwon.simulate.lookalikes import LOOKALIKES
+from wellwon.simulate.near_misses import NEAR_MISSES
 from wellwon.simulate.organisation import SEGMENTS, calendar, owner_id, quarter
 from wellwon.simulate.pressure import PRESSURES
 
@@ -31,6 +32,9 @@ LIVES: Final = 2_000
 DIVISIONS: Final = 1_000
 PRESSURED_SHARE: Final = 0.025
 LOOKALIKE_SHARE: Final = 0.075
+NEAR_MISS_SHARE: Final = 0.03
+
+STORIES: Final = {PRESSURED: PRESSURES, LOOKALIKE: LOOKALIKES, NEAR_MISS: NEAR_MISSES}
 
 _DIVISION: Final = "~~~"
 """Stands for the division's number, three digits, wherever an id or an instant holds it."""
@@ -72,6 +76,7 @@ class Simulation:
             quarter.
         pressured: share of deals into which a pattern is planted.
         lookalikes: share of deals that only look like one.
+        near_misses: share of deals that come close to a pattern's threshold.
     """
 
     def __init__(
@@ -84,33 +89,33 @@ class Simulation:
         until: int | None = None,
         pressured: float = PRESSURED_SHARE,
         lookalikes: float = LOOKALIKE_SHARE,
+        near_misses: float = NEAR_MISS_SHARE,
     ) -> None:
         if not 1 <= deals <= LIVES * DIVISIONS:
             raise ValueError(f"{deals} deals: between 1 and {LIVES * DIVISIONS:,} can be simulated")
         if not 1 <= quarters <= 40:
             raise ValueError(f"{quarters} quarters: between 1 and 40 can be simulated")
-        if min(pressured, lookalikes) < 0 or pressured + lookalikes > 1:
-            raise ValueError("the shares of pressured deals and of look-alikes must be 0 or more, together at most 1")
+        shares = {PRESSURED: pressured, LOOKALIKE: lookalikes, NEAR_MISS: near_misses}
+        if min(shares.values()) < 0 or sum(shares.values()) > 1:
+            raise ValueError(f"the shares of {', '.join(shares)} deals must be 0 or more, together at most 1")
         self.deals = deals
         self.quarters = tuple(quarter(number) for number in range(quarters))
         self.until = calendar().midnight(self.quarters[-1].end + 4) if until is None else until
         self._seed = seed
         self._lives = min(deals, LIVES)
         self._stories: list[tuple[str, str, Planted]] = []
-        drafts = [
-            self._draft(life, group, kind) for life, (group, kind) in enumerate(self._cast(pressured, lookalikes))
-        ]
+        drafts = [self._draft(life, group, kind) for life, (group, kind) in enumerate(self._cast(shares))]
         if changes_per_deal is not None:
             self._chat(drafts, changes_per_deal)
         self._told = sorted(
             told for life, draft in enumerate(drafts) for told in _tell(life, draft) if told.at < self.until
         )
 
-    def _cast(self, pressured: float, lookalikes: float) -> list[tuple[str, str]]:
+    def _cast(self, shares: dict[str, float]) -> list[tuple[str, str]]:
         """Which life is which story: every story in turn, at shuffled places."""
-        counts = round(self._lives * pressured), round(self._lives * lookalikes)
-        cast = [(PRESSURED, name) for name, _ in zip(_in_turn(PRESSURES), range(counts[0]), strict=False)]
-        cast += [(LOOKALIKE, name) for name, _ in zip(_in_turn(LOOKALIKES), range(counts[1]), strict=False)]
+        cast: list[tuple[str, str]] = []
+        for group, share in shares.items():
+            cast += zip(repeat(group), islice(cycle(STORIES[group]), round(self._lives * share)), strict=False)
         cast = cast[: self._lives] + [(HEALTHY, "")] * (self._lives - len(cast))
         Random(f"{self._seed}/cast").shuffle(cast)
         return cast
@@ -122,7 +127,7 @@ class Simulation:
         if group == HEALTHY:
             kind, planted = healthy(draft)
         else:
-            planted = (PRESSURES if group == PRESSURED else LOOKALIKES)[kind](draft)
+            planted = STORIES[group][kind](draft)
         self._stories.append((group, kind, planted))
         return draft
 
@@ -190,11 +195,6 @@ def label_line(label: Label) -> bytes:
 def opportunity_id(life: int) -> str:
     """A deal's id, with the place for its division."""
     return f"006S{life:08d}{_DIVISION}AAA"
-
-
-def _in_turn(stories: dict[str, Any]) -> Iterator[str]:
-    while True:
-        yield from stories
 
 
 def _tell(life: int, draft: Draft) -> Iterator[_Told]:
