@@ -1,6 +1,6 @@
 """Generated histories of a deal: everything that a log may hold for one key, dense around what rules look at.
 
-Drawn from a seed rather than value by value: most saves then mean something, and a failing history is named by a number.
+Drawn from a seed, not value by value: so most saves mean something, and a failing history is named by a number.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from wellwon.core.units import DAY, HOUR, MINUTE, SECOND, format_date, format_instant, parse_date, parse_instant
+from wellwon.core.units import DAY, HOUR, MINUTE, SECOND, format_instant, parse_instant
 from wellwon.core.wire import encode_clock
 
 START = parse_instant("2026-09-10T09:00:00Z")

@@ -74,8 +74,7 @@ def RULE(view: View, params: Params) -> Finding | None:
 
 
 def _evidence(view: View, pushes: list[DateMove], params: Params) -> dict[str, object]:
-    deal, last = view.deal, pushes[-1]
-    since = deal.progress_at or deal.created_at or deal.first_at
+    last = pushes[-1]
     return reading.evidence(
         view,
         at=last.at,
@@ -96,5 +95,5 @@ def _evidence(view: View, pushes: list[DateMove], params: Params) -> dict[str, o
             for move in pushes
         ],
         days=sum(move.days for move in pushes),
-        no_progress_since=format_date(view.calendar.local_day(since)),
+        no_progress_since=reading.no_progress_since(view),
     )

@@ -99,5 +99,5 @@ def _evidence(view: View, move: DateMove, params: Params) -> dict[str, object]:
         ),
         clears="the stage moves on, the date moves out again, the buyer gave the date, or the deal is closed",
         stage=deal.stage,
-        no_progress_since=written_date(view.calendar.local_day(deal.progress_at or deal.created_at or deal.first_at)),
+        no_progress_since=reading.no_progress_since(view),
     )

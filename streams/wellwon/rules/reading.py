@@ -40,6 +40,13 @@ def pushes_since_progress(deal: Deal) -> list[DateMove]:
     return [move for move in deal.dates if move.at > since and is_push(move)]
 
 
+def no_progress_since(view: View) -> str | None:
+    """The local day of the last stage progress, or of the deal's beginning."""
+    deal = view.deal
+    at = deal.progress_at or deal.created_at or deal.first_at
+    return format_date(view.calendar.local_day(at)) if at else None
+
+
 # --- price ----------------------------------------------------------------------------------------------------
 
 
