@@ -12,7 +12,7 @@ from wellwon.cli.output import STDIN, counted
 from wellwon.core.units import parse_date, parse_instant
 from wellwon.simulate.files import write_changes, write_labels
 from wellwon.simulate.organisation import calendar, policy_text
-from wellwon.simulate.stream import LOOKALIKE_SHARE, PRESSURED_SHARE, Simulation
+from wellwon.simulate.stream import LOOKALIKE_SHARE, NEAR_MISS_SHARE, PRESSURED_SHARE, Simulation
 
 
 def _instant(text: str | None) -> int | None:
@@ -32,6 +32,7 @@ def _instant(text: str | None) -> int | None:
 @click.option("--until", metavar="TIME", help="Nothing from this date or instant on.")
 @click.option("--pressured", default=PRESSURED_SHARE, show_default=True, help="Share of deals with a planted pattern.")
 @click.option("--lookalikes", default=LOOKALIKE_SHARE, show_default=True, help="Share of honest deals that look alike.")
+@click.option("--near-misses", default=NEAR_MISS_SHARE, show_default=True, help="Share just short of a threshold.")
 @click.option("--calm", is_flag=True, help="No pressured deals: nothing should be said.")
 @click.option("--out", default=STDIN, show_default=True, help="Where the changes go; - is standard output.")
 @click.option("--labels", type=click.Path(path_type=Path), help="File for what should be said of each deal, and why.")
@@ -44,6 +45,7 @@ def command(
     until: str | None,
     pressured: float,
     lookalikes: float,
+    near_misses: float,
     calm: bool,
     out: str,
     labels: Path | None,
@@ -67,6 +69,7 @@ def command(
             until=_instant(until),
             pressured=0.0 if calm else pressured,
             lookalikes=lookalikes,
+            near_misses=near_misses,
         )
     except ValueError as error:
         raise BadInput(str(error)) from None
