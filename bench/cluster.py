@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "streams"), str(ROOT / "tests")]
 
 from kafka_broker import free_port, running  # noqa: E402
-
 from wellwon.core.wire import encode_clock  # noqa: E402
 from wellwon.history.clock import Tick, with_clock  # noqa: E402
 from wellwon.runtime import topics  # noqa: E402

@@ -29,7 +29,6 @@ from cluster import (
     peak_mb,
     pinned,
 )
-
 from wellwon.runtime import topics
 from wellwon.runtime.settings import Settings
 

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import orjson
-from cluster import CACHE, CHANGES_PER_DEAL, ROOT, Record, named, pinned, simulated
 from confluent_kafka import Consumer, Producer
-from contenders import worker
 
+from cluster import CACHE, CHANGES_PER_DEAL, ROOT, Group, Record, cpu_seconds, named, pinned, simulated
+from contenders import worker
 from wellwon.core.partition import Partition
 from wellwon.policy import compile_text
 from wellwon.runtime import topics
@@ -74,6 +74,15 @@ def is_ready(settings: Settings) -> bool:
         return False
 
 
+def _settled(settings: Settings) -> bool:
+    """Whether the worker has read its own policy records: the producers of both sides are connected by then."""
+    group = Group(settings, settings.group)
+    try:
+        return all(offset > 0 for offset in group.committed().values())
+    finally:
+        group.close()
+
+
 def measure(settings: Settings, seconds: int) -> dict[str, Any]:
     """Feed a running worker for so long."""
     count = RATE * seconds
@@ -84,15 +93,16 @@ def measure(settings: Settings, seconds: int) -> dict[str, Any]:
     settings = named(settings, "latency")
     sent = [0.0] * len(records)
     took: dict[str, float] = {}
-    with ready_worker(settings, "latency"):
+    with ready_worker(settings, "latency") as process:
         consumer = Consumer(
             {"bootstrap.servers": settings.kafka, "group.id": "bench-alerts", "auto.offset.reset": "earliest"}
             | {"fetch.wait.max.ms": 100, "enable.auto.commit": False}
         )
         consumer.subscribe([settings.topic(topics.ALERTS)])
-        while not consumer.assignment():
+        while not consumer.assignment() or not _settled(settings):
             consumer.poll(0.1)
         feeding = threading.Thread(target=_feed, args=(settings, records, sent))
+        busy = cpu_seconds(process.pid)
         feeding.start()
         deadline = time.monotonic() + seconds + GRACE_S
         while len(took) < len(expected) and time.monotonic() < deadline:
@@ -104,12 +114,13 @@ def measure(settings: Settings, seconds: int) -> dict[str, Any]:
             if alert in expected and alert not in took:
                 took[alert] = now - sent[expected[alert]]
         feeding.join()
+        busy = cpu_seconds(process.pid) - busy
         consumer.close()
     if len(took) < len(expected):
         raise RuntimeError(f"{len(expected) - len(took)} of {len(expected)} alerts did not arrive")
     ordered = sorted(took.values())
     ms = {str(share): ordered[min(len(ordered) - 1, len(ordered) * share // 100)] * 1e3 for share in (50, 90, 99, 100)}
-    return {"rate": RATE, "seconds": seconds, "alerts": len(took), "ms": ms}
+    return {"rate": RATE, "seconds": seconds, "alerts": len(took), "ms": ms, "cpu_share": busy / seconds}
 
 
 def _feed(settings: Settings, records: list[Record], sent: list[float]) -> None:

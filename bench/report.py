@@ -86,7 +86,8 @@ def _latency(found: dict[str, Any]) -> str:
     ]
     return (
         f"### Change to alert\n\n{found['rate']:,} changes/s for {found['seconds']} s; from the producer's call to the"
-        f" alert in a consumer's hands, {found['alerts']:,} alerts.\n\n" + _table(("", "ms", "target"), rows)
+        f" alert in a consumer's hands, {found['alerts']:,} alerts. The worker was busy for"
+        f" {found['cpu_share']:.0%} of the time.\n\n" + _table(("", "ms", "target"), rows)
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from cluster import CACHE, PARTITIONS, ROOT, Group, Record, named, peak_mb, pinned, simulated, write
 from contenders import worker
 from latency import is_ready
-
 from wellwon.core.partition import Partition
 from wellwon.core.state import CONTROL_KEY, PREFIX, VERSION
 from wellwon.policy import compile_text

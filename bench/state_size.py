@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from cluster import simulated
-
 from wellwon.core.partition import Partition
 from wellwon.core.state import CONTROL_KEY
 from wellwon.policy import compile_text
