@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from wellwon.core.partition import CONTROL_KEY, DeadLetter, Output
+from wellwon.core.output import DeadLetter, Output
+from wellwon.core.partition import CONTROL_KEY
 from wellwon.core.state import PREFIX
 from wellwon.runtime import worker
 from wellwon.runtime.detect import Detect

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from wellwon.core.partition import Output, Partition
+from wellwon.core.output import Output
+from wellwon.core.partition import Partition
 from wellwon.core.wire import encode_clock
 from wellwon.history.clock import Tick, with_clock
 from wellwon.history.replay import Replay

@@ -9,7 +9,7 @@ import msgspec
 import orjson
 import pytest
 
-from wellwon.core.partition import DeadLetter
+from wellwon.core.output import DeadLetter
 from wellwon.history.replay import Replay, Summary
 from wellwon.policy import Policy, compile_text, load_policy
 from wellwon.sources.change import Rejected, change_event, encode

@@ -6,7 +6,8 @@ import json
 from typing import Any, Final, NamedTuple
 
 from wellwon.core.envelope import SCHEMA
-from wellwon.core.partition import Output, Partition
+from wellwon.core.output import Output
+from wellwon.core.partition import Partition
 from wellwon.core.units import DAY, HOUR, format_instant, parse_instant
 from wellwon.core.wire import encode_clock
 from wellwon.policy import compile_text

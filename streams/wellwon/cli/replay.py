@@ -13,7 +13,7 @@ import click
 from wellwon.cli.failure import BadInput
 from wellwon.cli.output import STDIN, counted, json_lines
 from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kind_argument, load, options_of, shown_rejections
-from wellwon.core.partition import DeadLetter
+from wellwon.core.output import DeadLetter
 from wellwon.history.replay import Replay, Summary
 from wellwon.policy import compile_policy
 from wellwon.sources.change import Rejected

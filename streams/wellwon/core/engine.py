@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
+from wellwon.core.deal import Deal
 from wellwon.core.hindsight import absorb, new_state, reclassify, refold, remember_id, seen_before
 from wellwon.core.items import Clock, DealItem, Reclassified
 from wellwon.core.model import DELETED, OPEN, Ruleset, Segment
 from wellwon.core.rule import AMOUNT, EVERYTHING, Check, Finding, View
-from wellwon.core.state import Deal, State
+from wellwon.core.state import State
 from wellwon.core.units import DAY
 
 APPLIED: Final = "applied"

@@ -12,11 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from wellwon.core import items
-from wellwon.core.items import Change
-from wellwon.core.model import DELETED, LOST, OPEN, WON, Ruleset
-from wellwon.core.price import give, reprice
-from wellwon.core.rule import AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWNER, PRICE, STAGE, TOUCH
-from wellwon.core.state import (
+from wellwon.core.deal import (
     BULK,
     BUYER_PROCESS,
     BUYERS_DATE,
@@ -26,35 +22,31 @@ from wellwon.core.state import (
     DEFAULT_DATE,
     FIRST,
     LATE,
-    LINES_KEPT,
     MOVES_KEPT,
     NOT_A_PERSON,
     NOT_OPEN,
     OWNERS_KEPT,
     PERIODS_LEFT_KEPT,
     READ_AGAIN,
-    RESTART,
     STAGES_KEPT,
     TOUCHES_KEPT,
-    AmountMove,
     CategoryMove,
     DateMove,
     Deal,
-    Line,
     OwnerMove,
     StageMove,
     Touch,
     annual,
-    lines_list_amount,
     remember,
     standing,
 )
+from wellwon.core.items import Change
+from wellwon.core.model import DELETED, LOST, OPEN, WON, Ruleset
+from wellwon.core.price import line_changed, prepaid_changed, priced
+from wellwon.core.rule import AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWNER, PRICE, STAGE, TOUCH
 from wellwon.core.units import DAY
 
 DEFAULT_DATE_DAYS: Final = 7
-SCOPE_CHANGE_BP: Final = 100
-"""List amounts closer than 1 % are the same scope: rounding is no change of scope."""
-
 replace = msgspec.structs.replace
 
 
@@ -102,12 +94,12 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
     if "forecast_category" in values or "stage" in values:
         mask |= _category(deal, change, why, ruleset)
     if kind == items.LINE_ITEM:
-        mask |= _line(deal, change)
-        mask |= _priced(deal, change, why, was_open, was_annual, was_list)
+        mask |= line_changed(deal, change)
+        mask |= priced(deal, change, why, was_open, was_annual, was_list)
     elif "amount" in values or "discount_percent" in values or "list_amount" in values or "term_months" in values:
-        mask |= _priced(deal, change, why, was_open, was_annual, was_list)
+        mask |= priced(deal, change, why, was_open, was_annual, was_list)
     if "prepaid_months" in values:
-        mask |= _prepaid(deal, change)
+        mask |= prepaid_changed(deal, change)
     if "owner_id" in values:
         mask |= _owner(deal, change, why)
     return mask
@@ -354,97 +346,6 @@ def _category(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
     deal.categories = remember(deal.categories, move, MOVES_KEPT)
     deal.category = category
     return CATEGORY
-
-
-# --- price ----------------------------------------------------------------------------------------------------
-
-
-def _line(deal: Deal, change: Change) -> int:
-    values, line_id = change.values, change.line_item_id
-    lines = dict(deal.lines)
-    before = sum(line.quantity for line in lines.values())
-    if values.get("removed"):
-        lines.pop(line_id, None)
-    else:
-        line = lines.pop(line_id, Line(0, None, None))
-        lines[line_id] = Line(
-            values.get("quantity", line.quantity) or 0,
-            values.get("unit_price", line.unit_price),
-            values.get("list_price", line.list_price),
-        )
-        if len(lines) > LINES_KEPT:
-            lines.pop(next(iter(lines)))
-    had_lines = bool(deal.lines)
-    deal.lines = lines
-    if had_lines and sum(line.quantity for line in lines.values()) > before:
-        give(deal, change.at, change.commit)
-        return PRICE | AMOUNT
-    return 0
-
-
-def _prepaid(deal: Deal, change: Change) -> int:
-    old, new = deal.prepaid_months or 0, change.values["prepaid_months"] or 0
-    deal.prepaid_months = new
-    if new > old:
-        give(deal, change.at, change.commit)
-        return PRICE | AMOUNT
-    return 0
-
-
-def _priced(deal: Deal, change: Change, why: int, was_open: bool, was_annual: int | None, was_list: int | None) -> int:
-    values, mask = change.values, 0
-    if "term_months" in values:
-        old_term = deal.term_months
-        deal.term_months = values["term_months"]
-        if old_term and deal.term_months and deal.term_months > old_term:
-            give(deal, change.at, change.commit)
-            mask |= PRICE | AMOUNT
-    if change.kind != items.LINE_ITEM:
-        if "amount" in values:
-            deal.amount = values["amount"]
-        if "discount_percent" in values:
-            deal.discount_field = values["discount_percent"]
-        if "list_amount" in values:
-            deal.list_field = values["list_amount"]
-    if why == COUNTS and change.corrected and not {"close_date", "stage", "forecast_category"} >= set(change.corrected):
-        why = CORRECTION
-    elif why == COUNTS and not was_open and deal.won_commit != change.commit:
-        why = NOT_OPEN
-    mask |= _amount(deal, change, why, was_annual, was_list)
-    return mask | reprice(deal, change, why, was_annual, was_list)
-
-
-def _amount(deal: Deal, change: Change, why: int, old: int | None, was_list: int | None) -> int:
-    now_list = lines_list_amount(deal.lines) if deal.lines else deal.list_field
-    scope = _scope(was_list, now_list)
-    last = deal.amounts[-1] if deal.amounts else None
-    same_commit = last is not None and last.commit == change.commit
-    if same_commit and last is not None and scope > last.scope:
-        deal.amounts = (*deal.amounts[:-1], replace(last, scope=scope))
-        last = deal.amounts[-1]
-    new = annual(deal.amount, deal.term_months)
-    if new == old:
-        return AMOUNT if "amount" in change.values or "currency" in change.values else 0
-    if same_commit and last is not None:
-        old, scope = last.old, max(scope, last.scope)
-        deal.amounts = deal.amounts[:-1]
-    if deal.status != OPEN and why == COUNTS:
-        why = CLOSE_WRITE
-    elif old is None:
-        why = FIRST
-    if "currency" in change.values and deal.amounts == () and old is not None:
-        why = RESTART
-    if old != new:
-        traded = deal.rose_commit == change.commit != 0
-        move = AmountMove(change.at, change.commit, old, new, why, deal.close_date, scope, traded)
-        deal.amounts = remember(deal.amounts, move, MOVES_KEPT)
-    return AMOUNT
-
-
-def _scope(before: int | None, after: int | None) -> int:
-    if not before or not after:
-        return 0
-    return 2 if abs(after - before) * 10_000 > SCOPE_CHANGE_BP * before else 1
 
 
 # --- answers --------------------------------------------------------------------------------------------------

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import msgspec
 
+from wellwon.core.deal import Deal
 from wellwon.core.fold import fold, fold_late
 from wellwon.core.items import ACTIVITY, ANSWER, GAP, LINE_ITEM, RECLASSIFIED_BULK, SNAPSHOT, USER, Change, Reclassified
 from wellwon.core.model import Ruleset
 from wellwon.core.rule import EVERYTHING
-from wellwon.core.state import Deal, State
+from wellwon.core.state import State
 from wellwon.core.units import HOUR, SECOND
 
 IDS_KEPT: Final = 64

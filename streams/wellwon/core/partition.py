@@ -6,34 +6,32 @@ policy it started with: replaying it gives the same alerts.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, MutableMapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
-from wellwon.core import items, lifecycle, records, wire
-from wellwon.core.engine import DUPLICATE, LATE, Meter, Step, deal_type_of, leaves_at, restore, step
+from wellwon.core import items, records, wire
+from wellwon.core.engine import DUPLICATE, LATE, Meter, Step, leaves_at, restore, step
 from wellwon.core.envelope import Decoded
 from wellwon.core.items import Clock, DealItem, PolicyRecord
-from wellwon.core.model import DELETED, OPEN, WON, Ruleset
+from wellwon.core.model import OPEN, Ruleset
+from wellwon.core.outcome import CHANGE, CLOCK, POLICY, Outcomes
+from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
 from wellwon.core.state import (
     CONTROL_KEY,
     PREFIX,
-    AlertState,
     Control,
     State,
-    WinState,
     count_open,
     decode_control,
     decode_state,
     encode_control,
     encode_state,
 )
-from wellwon.core.units import DAY, MINUTE, format_instant
-from wellwon.core.win import SETTLES_MS, is_won, read_win
+from wellwon.core.units import DAY, format_instant
+from wellwon.core.wakes import Wakes
 
 FUTURE_MS: Final = DAY
 """A change this far ahead of the partition's clock has a wrong date; it would push its deal's time ahead."""
@@ -59,51 +57,6 @@ METERED: Final = 64
 """The time that rules take is measured on one slice in this many: measuring costs as much as a cheap rule."""
 
 
-@dataclass(slots=True)
-class DeadLetter:
-    """A record that could not be applied, or a rule that failed on it, with the reason."""
-
-    key: bytes | None
-    value: bytes | None
-    offset: int
-    reason: str
-    detail: str
-    rule: str | None = None
-
-
-@dataclass(slots=True)
-class Counts:
-    """What happened, for metrics."""
-
-    changes: dict[tuple[str, str], int] = field(default_factory=dict)
-    transitions: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    """By rule, severity and transition."""
-    open_findings: dict[tuple[str, str], int] = field(default_factory=dict)
-    """By rule and severity: how many more (or fewer) are open."""
-    wins: dict[str, int] = field(default_factory=dict)
-    dead_letters: dict[str, int] = field(default_factory=dict)
-    rule_seconds: dict[str, float] = field(default_factory=dict)
-    """By rule, where a clock was given: measured on one slice in `METERED`, and scaled up."""
-    skipped: int = 0
-    """Below the offset guard: applied before a restart."""
-    duplicates: int = 0
-    late: int = 0
-    clocks: int = 0
-
-
-@dataclass(slots=True)
-class Output:
-    """What applying a slice of the log gave."""
-
-    end_offset: int = -1
-    alerts: list[tuple[bytes, bytes]] = field(default_factory=list)
-    wins: list[tuple[bytes, bytes]] = field(default_factory=list)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-    rereads: list[tuple[bytes, bytes]] = field(default_factory=list)
-    states: dict[bytes, bytes | None] = field(default_factory=dict)
-    counts: Counts = field(default_factory=Counts)
-
-
 class _Touched:
     """A deal decoded in this slice."""
 
@@ -114,9 +67,10 @@ class _Touched:
         self.offset = offset
         self.changed = False
 
-
-def _bump(counts: dict[Any, int], key: Any, by: int = 1) -> None:
-    counts[key] = counts.get(key, 0) + by
+    def keep(self, state: State | None) -> None:
+        """Take over a new state; None when the deal leaves."""
+        self.state = state
+        self.changed = True
 
 
 class Partition:
@@ -141,8 +95,7 @@ class Partition:
         self._compile = compile_policy
         self._clocks: list[int] = []
         self._policy_queue: list[bytes] = []
-        self._buckets: dict[int, list[bytes]] = {}
-        self._bucket_heap: list[int] = []
+        self._wakes = Wakes()
         self._touched: dict[bytes, _Touched] = {}
         self._control_changed = False
         self._policy_at = 0
@@ -157,12 +110,7 @@ class Partition:
     def _use(self, policy: str) -> None:
         self.policy = policy
         self.ruleset = self._compile(policy)
-        self._families: dict[str, str] = {}
-        self._modes: dict[tuple[str, str], dict[str, str]] = {}
-        for segment in self.ruleset.segments:
-            for deal_type, rules in segment.rules.items():
-                self._modes[segment.name, deal_type] = {rule.spec.name: rule.mode for rule in rules}
-                self._families.update({rule.spec.name: rule.spec.family for rule in rules})
+        self._outcomes = Outcomes(self.ruleset)
 
     def restored(self) -> None:
         """Take up what the store holds: call it after the store was filled."""
@@ -177,17 +125,16 @@ class Partition:
                 self._use(saved.policy)
             if saved.policy_spreads:
                 self._policy_queue = self._deals()
-        self._buckets = {}
         self.open_findings: dict[tuple[str, str], int] = {}
-        bucket_of, wake_of = self._buckets, PREFIX.unpack_from
+        wakes = []
         for key, value in self._store.items():
             if key[:1] == b"\0":
                 continue
-            wake_at = wake_of(value)[4]
+            wake_at = PREFIX.unpack_from(value)[4]
             if wake_at >= 0:
-                bucket_of.setdefault(wake_at // MINUTE, []).append(key)
+                wakes.append((wake_at, key))
             count_open(value, self.open_findings)
-        self._bucket_heap = sorted(self._buckets)
+        self._wakes = Wakes(wakes)
 
     def _deals(self) -> list[bytes]:
         return [key for key in self._store if key[:1] != b"\0"]
@@ -211,12 +158,12 @@ class Partition:
             value: bytes | None = record.value
             offset = record.offset
             if value is None:
-                self._reject(out, key, value, offset, "null_value", "the record has no value")
+                out.reject(key, value, offset, "null_value", "the record has no value")
                 continue
             try:
                 decoded = wire.decode(value)
             except wire.DecodeError as error:
-                self._reject(out, key, value, offset, error.reason, error.detail)
+                out.reject(key, value, offset, error.reason, error.detail)
                 continue
             item = decoded.item
             if isinstance(item, Clock):
@@ -241,23 +188,23 @@ class Partition:
                 if not key
                 else ("key_mismatch", f"key {key!r} is not the opportunity_id {decoded.opportunity_id!r}")
             )
-            self._reject(out, key, value, offset, reason, f"{detail}: changes are keyed by opportunity id")
+            out.reject(key, value, offset, reason, f"{detail}: changes are keyed by opportunity id")
             return
         if self.clock and item.at > self.clock + FUTURE_MS:
             ahead = f"occurred_at {format_instant(item.at)} is ahead of the clock {format_instant(self.clock)}"
-            self._reject(out, key, value, offset, "in_the_future", ahead)
+            out.reject(key, value, offset, "in_the_future", ahead)
             return
         touched = self._touch(deal_key)
         if offset <= touched.offset:
             out.counts.skipped += 1
             return
-        _bump(out.counts.changes, (decoded.source, decoded.kind))
+        bump(out.counts.changes, (decoded.source, decoded.kind))
         try:
             self._settle_deal(out, deal_key, touched)
             done = step(touched.state, item, self.ruleset, self.clock, self._meter)
         except Exception as error:
             # A value that the core cannot digest must not stop the others; the state is as before.
-            self._reject(out, key, value, offset, "not_applied", f"{type(error).__name__}: {error}")
+            out.reject(key, value, offset, "not_applied", f"{type(error).__name__}: {error}")
             return
         touched.offset = offset
         if done.outcome == DUPLICATE:
@@ -267,20 +214,7 @@ class Partition:
             out.counts.late += 1
         if decoded.kind == items.GAP:
             out.rereads.append((deal_key, _reread(decoded, item)))
-        self._conclude(out, deal_key, touched, done, "change", (key, value, offset))
-
-    def _reject(
-        self,
-        out: Output,
-        key: bytes | None,
-        value: bytes | None,
-        offset: int,
-        reason: str,
-        detail: str,
-        rule: str | None = None,
-    ) -> None:
-        out.dead_letters.append(DeadLetter(key, value, offset, reason, detail, rule))
-        _bump(out.counts.dead_letters, reason)
+        touched.keep(self._outcomes.conclude(out, deal_key, done, CHANGE, (key, value, offset)))
 
     def _touch(self, key: bytes) -> _Touched:
         touched = self._touched.get(key)
@@ -308,7 +242,7 @@ class Partition:
         try:
             self._compile(item.policy)
         except Exception as error:
-            self._reject(out, key, value, offset, "bad_policy", str(error))
+            out.reject(key, value, offset, "bad_policy", str(error))
             return
         self._control_changed = True
         if item.policy == self.policy:
@@ -344,7 +278,7 @@ class Partition:
             if not self._policy_queue:
                 self._control_changed = True
         while left and self._clocks:
-            due = self._next_due(self._clocks[0])
+            due = self._wakes.next_due(self._clocks[0], self._wake_of)
             if due is None:
                 if len(self._clocks) == 1:
                     break
@@ -354,28 +288,6 @@ class Partition:
             left -= 1
             self._settle_deal(out, due, self._touch(due))
         return left < deals
-
-    def _next_due(self, clock: int) -> bytes | None:
-        """A deal whose wake has come by this clock; takes it out of the index."""
-        while self._bucket_heap and self._bucket_heap[0] * MINUTE <= clock:
-            minute = self._bucket_heap[0]
-            keys = self._buckets[minute]
-            later: list[bytes] = []
-            while keys:
-                key = keys.pop()
-                wake_at = self._wake_of(key)
-                if wake_at // MINUTE != minute:
-                    continue  # woken or moved since it was noted
-                if wake_at <= clock:
-                    keys.extend(later)
-                    return key
-                later.append(key)
-            if later:
-                self._buckets[minute] = later
-                return None
-            del self._buckets[minute]
-            heapq.heappop(self._bucket_heap)
-        return None
 
     def _wake_of(self, key: bytes) -> int:
         touched = self._touched.get(key)
@@ -391,7 +303,7 @@ class Partition:
             return
         if state.policy != self.ruleset.mark and self._policy_at:
             done = step(state, Clock(self._policy_at), self.ruleset)
-            self._conclude(out, key, touched, done, "policy", None)
+            touched.keep(self._outcomes.conclude(out, key, done, POLICY))
         for clock in tuple(self._clocks):
             state = touched.state
             if state is None or not 0 <= state.wake_at <= clock:
@@ -400,96 +312,14 @@ class Partition:
                 self._leave(out, key, touched, clock)
                 return
             done = step(state, Clock(clock), self.ruleset)
-            self._conclude(out, key, touched, done, "clock", None)
+            touched.keep(self._outcomes.conclude(out, key, done, CLOCK))
 
     def _leave(self, out: Output, key: bytes, touched: _Touched, at: int) -> None:
         assert touched.state is not None
         findings: dict[str, Finding | None] = dict.fromkeys(a.rule for a in touched.state.alerts if not a.closed_at)
         done = Step(msgspec.structs.replace(touched.state, at=at), findings)
-        self._conclude(out, key, touched, done, "clock", None)
-        touched.state = None
-
-    # --- outcomes ---------------------------------------------------------------------------------------------
-
-    def _conclude(
-        self,
-        out: Output,
-        key: bytes,
-        touched: _Touched,
-        done: Step,
-        reason: str,
-        origin: tuple[bytes | None, bytes, int] | None,
-    ) -> None:
-        """Make transitions of the findings, a win record of a win, and remember the state."""
-        state, findings = done.state, done.findings
-        for failure in done.failures:
-            at_key, value, offset = origin if origin is not None else (key, None, -1)
-            self._reject(out, at_key, value, offset, "rule_failed", failure.error, failure.rule)
-        if findings:
-            ended = _resolved_reason(state, done.refolded, reason)
-            alerts, transitions = self._reconcile(key, state, findings, reason, ended)
-            if lifecycle.shares_a_save(state.alerts, transitions):
-                # A headline covers what its save brought about before, and tells it: ask the other rules, too.
-                again = step(state, Clock(state.at), self.ruleset)
-                state = again.state
-                alerts, transitions = self._reconcile(key, state, {**findings, **again.findings}, reason, ended)
-            if transitions:
-                self._publish(out, key, state, transitions)
-                state.alerts = alerts
-        if state.win is not None or state.now.status == WON:
-            self._win(out, key, state)
-        touched.state = state
-        touched.changed = True
-
-    def _reconcile(
-        self, key: bytes, state: State, findings: dict[str, Finding | None], reason: str, ended: str
-    ) -> tuple[tuple[AlertState, ...], list[lifecycle.Transition]]:
-        if not state.alerts and not any(findings.values()):
-            return state.alerts, []
-        return lifecycle.reconcile(
-            state.alerts,
-            findings,
-            self._modes.get((state.segment, deal_type_of(state.now, self.ruleset)), {}),
-            deal=key.decode(),
-            period=self.ruleset.calendar.period_of(state.at),
-            at=state.at,
-            reason=reason,
-            resolved_reason=ended,
-        )
-
-    def _publish(self, out: Output, key: bytes, state: State, transitions: list[lifecycle.Transition]) -> None:
-        deal_id, counts = key.decode(), out.counts
-        severities = {a.rule: a.severity for a in state.alerts if not a.closed_at}
-        for transition in transitions:
-            alert = transition.alert
-            family = self._families.get(alert.rule, "")
-            out.alerts.append(
-                (key, records.alert_record(deal_id, state.now, transition, family, state.segment, state.at))
-            )
-            _bump(counts.transitions, (alert.rule, alert.severity, transition.kind))
-            if transition.kind != lifecycle.OPENED:
-                _bump(counts.open_findings, (alert.rule, severities[alert.rule]), -1)
-            if transition.kind != lifecycle.RESOLVED:
-                _bump(counts.open_findings, (alert.rule, alert.severity))
-
-    def _win(self, out: Output, key: bytes, state: State) -> None:
-        """Publish how a deal was won, again while what belongs to the win still arrives, and withdraw a win undone."""
-        deal, told = state.now, state.win
-        if is_won(deal):
-            if told is not None and not told.withdrawn and state.at > deal.won_at + SETTLES_MS:
-                return
-        elif told is None or told.withdrawn:
-            return
-        win = read_win(deal, state.alerts, self.ruleset)
-        body = records.win_body(key.decode(), deal, win, self.ruleset, state.segment)
-        withdrawn = not is_won(deal)
-        digest = records.digest(body)
-        if told is not None and told.digest == digest and told.withdrawn == withdrawn:
-            return
-        revision = 1 if told is None else told.revision + 1
-        state.win = WinState(revision, digest, win.reading, withdrawn)
-        out.wins.append((key, records.win_record(body, revision, state.at, withdrawn)))
-        _bump(out.counts.wins, "withdrawn" if withdrawn else win.reading)
+        self._outcomes.conclude(out, key, done, CLOCK)
+        touched.keep(None)
 
     # --- the store --------------------------------------------------------------------------------------------
 
@@ -517,30 +347,9 @@ class Partition:
             if state.wake_at >= 0:
                 stored = store.get(key)
                 if stored is None or PREFIX.unpack_from(stored)[4] != state.wake_at:
-                    self._note_wake(key, state.wake_at)
+                    self._wakes.note(key, state.wake_at)
             store[key] = states[key] = value
         self._touched.clear()
-
-    def _note_wake(self, key: bytes, wake_at: int) -> None:
-        minute = wake_at // MINUTE
-        keys = self._buckets.get(minute)
-        if keys is None:
-            self._buckets[minute] = [key]
-            heapq.heappush(self._bucket_heap, minute)
-        else:
-            keys.append(key)
-
-
-def _resolved_reason(state: State, refolded: bool, reason: str) -> str:
-    if reason == "policy":
-        return "policy"
-    if state.now.status == DELETED:
-        return records.DELETED
-    if refolded:
-        return records.RETRACTED
-    if state.now.status != OPEN:
-        return records.CLOSED
-    return records.EXPIRED if reason == "clock" else records.CLEARED
 
 
 def _reread(decoded: Decoded, item: DealItem) -> bytes:

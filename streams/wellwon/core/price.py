@@ -1,4 +1,4 @@
-"""The discount, its baseline, and what was given in return."""
+"""Amount and discount: how they moved, the baseline they move against, and what was given in return."""
 
 from __future__ import annotations
 
@@ -6,18 +6,33 @@ from typing import Final
 
 import msgspec
 
-from wellwon.core.items import Change
-from wellwon.core.rule import PRICE
-from wellwon.core.state import (
+from wellwon.core import items
+from wellwon.core.deal import (
     BY_AMOUNT,
     BY_FIELD,
     BY_LINES,
+    CLOSE_WRITE,
+    CORRECTION,
+    COUNTS,
     FIRST,
+    LINES_KEPT,
     MOVES_KEPT,
+    NOT_OPEN,
+    RESTART,
+    SCOPE_CHANGED,
+    SCOPE_SAME,
+    SCOPE_UNKNOWN,
+    AmountMove,
     Deal,
+    Line,
     PriceMove,
+    annual,
+    lines_list_amount,
     remember,
 )
+from wellwon.core.items import Change
+from wellwon.core.model import OPEN
+from wellwon.core.rule import AMOUNT, PRICE
 from wellwon.core.units import DAY
 
 BASELINE_MS: Final = DAY
@@ -27,7 +42,101 @@ TRADE_MS: Final = DAY
 RESCOPED_BP: Final = 2_000
 """A list amount that changes by more than 20 % is another deal: the baseline restarts."""
 
+SCOPE_CHANGE_BP: Final = 100
+"""List amounts closer than 1 % are the same scope: rounding is no change of scope."""
+
 replace = msgspec.structs.replace
+
+
+def line_changed(deal: Deal, change: Change) -> int:
+    """A line item was added, changed or removed."""
+    values, line_id = change.values, change.line_item_id
+    lines = dict(deal.lines)
+    before = sum(line.quantity for line in lines.values())
+    if values.get("removed"):
+        lines.pop(line_id, None)
+    else:
+        line = lines.pop(line_id, Line(0, None, None))
+        lines[line_id] = Line(
+            values.get("quantity", line.quantity) or 0,
+            values.get("unit_price", line.unit_price),
+            values.get("list_price", line.list_price),
+        )
+        if len(lines) > LINES_KEPT:
+            lines.pop(next(iter(lines)))
+    had_lines = bool(deal.lines)
+    deal.lines = lines
+    if had_lines and sum(line.quantity for line in lines.values()) > before:
+        give(deal, change.at, change.commit)
+        return PRICE | AMOUNT
+    return 0
+
+
+def prepaid_changed(deal: Deal, change: Change) -> int:
+    """More months paid in advance are something given in return."""
+    old, new = deal.prepaid_months or 0, change.values["prepaid_months"] or 0
+    deal.prepaid_months = new
+    if new > old:
+        give(deal, change.at, change.commit)
+        return PRICE | AMOUNT
+    return 0
+
+
+def priced(deal: Deal, change: Change, why: int, was_open: bool, was_annual: int | None, was_list: int | None) -> int:
+    """Amount, discount, list amount or term changed: take the fields over, then remember what moved."""
+    values, mask = change.values, 0
+    if "term_months" in values:
+        old_term = deal.term_months
+        deal.term_months = values["term_months"]
+        if old_term and deal.term_months and deal.term_months > old_term:
+            give(deal, change.at, change.commit)
+            mask |= PRICE | AMOUNT
+    if change.kind != items.LINE_ITEM:
+        if "amount" in values:
+            deal.amount = values["amount"]
+        if "discount_percent" in values:
+            deal.discount_field = values["discount_percent"]
+        if "list_amount" in values:
+            deal.list_field = values["list_amount"]
+    if why == COUNTS and change.corrected and not {"close_date", "stage", "forecast_category"} >= set(change.corrected):
+        why = CORRECTION
+    elif why == COUNTS and not was_open and deal.won_commit != change.commit:
+        why = NOT_OPEN
+    mask |= _amount(deal, change, why, was_annual, was_list)
+    return mask | reprice(deal, change, why, was_annual, was_list)
+
+
+def _amount(deal: Deal, change: Change, why: int, old: int | None, was_list: int | None) -> int:
+    now_list = lines_list_amount(deal.lines) if deal.lines else deal.list_field
+    scope = _scope(was_list, now_list)
+    last = deal.amounts[-1] if deal.amounts else None
+    same_commit = last is not None and last.commit == change.commit
+    if same_commit and last is not None and scope > last.scope:
+        deal.amounts = (*deal.amounts[:-1], replace(last, scope=scope))
+        last = deal.amounts[-1]
+    new = annual(deal.amount, deal.term_months)
+    if new == old:
+        return AMOUNT if "amount" in change.values or "currency" in change.values else 0
+    if same_commit and last is not None:
+        old, scope = last.old, max(scope, last.scope)
+        deal.amounts = deal.amounts[:-1]
+    if deal.status != OPEN and why == COUNTS:
+        why = CLOSE_WRITE
+    elif old is None:
+        why = FIRST
+    if "currency" in change.values and deal.amounts == () and old is not None:
+        why = RESTART
+    if old != new:
+        traded = deal.rose_commit == change.commit != 0
+        move = AmountMove(change.at, change.commit, old, new, why, deal.close_date, scope, traded)
+        deal.amounts = remember(deal.amounts, move, MOVES_KEPT)
+    return AMOUNT
+
+
+def _scope(before: int | None, after: int | None) -> int:
+    if not before or not after:
+        return SCOPE_UNKNOWN
+    return SCOPE_CHANGED if abs(after - before) * 10_000 > SCOPE_CHANGE_BP * before else SCOPE_SAME
 
 
 def discount_of(deal: Deal) -> tuple[int, int | None]:

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
+from wellwon.core.deal import Deal
 from wellwon.core.lifecycle import Transition, fingerprint
 from wellwon.core.model import Ruleset
-from wellwon.core.state import Deal
 from wellwon.core.units import format_date, format_instant, format_money, format_percent
 from wellwon.core.win import Win
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from wellwon.core.calendar import FiscalCalendar, Period
+from wellwon.core.deal import Deal
 from wellwon.core.model import ALERT, Norms, Ruleset, Segment, Stage
-from wellwon.core.state import Deal
 
 # --- the parts of a deal that a rule may read -----------------------------------------------------------------
 

@@ -42,7 +42,8 @@ import msgspec
 from wellwon.core import items
 from wellwon.core.calendar import FiscalCalendar
 from wellwon.core.model import Ruleset
-from wellwon.core.partition import Output, Partition
+from wellwon.core.output import Output
+from wellwon.core.partition import Partition
 from wellwon.core.units import DAY, HOUR, format_instant, parse_date, parse_instant
 from wellwon.core.wire import encode_clock
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from wellwon.core.deal import BUYERS_DATE, COUNTS, Deal, Move, standing
 from wellwon.core.model import WON, Ruleset
 from wellwon.core.price import baseline
-from wellwon.core.state import BUYERS_DATE, COUNTS, AlertState, Deal, Move, standing
+from wellwon.core.state import AlertState
 from wellwon.core.units import DAY
 
 EARNED: Final = "earned"

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple, Protocol
 import orjson
 
 from wellwon.core.model import Ruleset
-from wellwon.core.partition import DeadLetter, Output, Partition
+from wellwon.core.output import DeadLetter, Output
+from wellwon.core.partition import Partition
 from wellwon.core.units import format_instant
 from wellwon.core.wire import encode_clock
 from wellwon.history.clock import Tick, with_clock

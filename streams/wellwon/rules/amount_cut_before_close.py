@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wellwon.core.deal import COUNTS, AmountMove
 from wellwon.core.engine import deal_type_of
 from wellwon.core.model import OPEN
 from wellwon.core.rule import (
@@ -46,7 +47,6 @@ from wellwon.core.rule import (
     param,
     rule,
 )
-from wellwon.core.state import COUNTS, AmountMove
 from wellwon.core.units import format_money
 from wellwon.rules import reading
 from wellwon.rules.reading import POINT, counted

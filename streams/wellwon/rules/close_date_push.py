@@ -30,9 +30,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wellwon.core.deal import DateMove
 from wellwon.core.model import OPEN
 from wellwon.core.rule import DATE, HIGH, STAGE, WARNING, Finding, View, param, rule
-from wellwon.core.state import DateMove
 from wellwon.core.units import format_date
 from wellwon.rules import reading
 from wellwon.rules.reading import counted, written_date

@@ -31,9 +31,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from wellwon.core.calendar import Period
+from wellwon.core.deal import COUNTS, CategoryMove, DateMove, Deal, StageMove, standing
 from wellwon.core.model import CLOSED, COMMIT, LOST, OPEN, WON
 from wellwon.core.rule import ANY_BUSINESS, CATEGORY, DATE, HIGH, STAGE, WARNING, Finding, View, param, rule
-from wellwon.core.state import COUNTS, CategoryMove, DateMove, Deal, StageMove, standing
 from wellwon.core.units import DAY
 from wellwon.rules import reading
 from wellwon.rules.reading import counted, written_date

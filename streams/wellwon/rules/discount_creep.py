@@ -29,9 +29,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wellwon.core.deal import PriceMove
 from wellwon.core.model import OPEN
 from wellwon.core.rule import INFO, PRICE, STAGE, WARNING, Finding, View, param, rule
-from wellwon.core.state import PriceMove
 from wellwon.core.units import DAY, format_date, format_percent
 from wellwon.rules import reading
 from wellwon.rules.reading import POINT, percent

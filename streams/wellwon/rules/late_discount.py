@@ -28,9 +28,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wellwon.core.deal import PriceMove
 from wellwon.core.model import LOST
 from wellwon.core.rule import DATE, HIGH, INFO, PRICE, SEVERITIES, STAGE, WARNING, Finding, View, param, rule
-from wellwon.core.state import PriceMove
 from wellwon.core.units import format_money, format_percent
 from wellwon.rules import reading
 from wellwon.rules.reading import POINT, percent

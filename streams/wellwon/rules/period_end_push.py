@@ -29,9 +29,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellwon.core.calendar import Period
+from wellwon.core.deal import DateMove, standing
 from wellwon.core.model import BEST_CASE, COMMIT, OPEN
 from wellwon.core.rule import CATEGORY, DATE, STAGE, WARNING, Finding, View, param, rule
-from wellwon.core.state import DateMove, standing
 from wellwon.core.units import DAY
 from wellwon.rules import reading
 from wellwon.rules.reading import counted, written_date

@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from wellwon.core.calendar import Period
+from wellwon.core.deal import COUNTS, Deal, StageMove, Touch, standing
 from wellwon.core.model import COMMIT, OPEN
 from wellwon.core.rule import (
     AMOUNT,
@@ -52,7 +53,6 @@ from wellwon.core.rule import (
     param,
     rule,
 )
-from wellwon.core.state import COUNTS, Deal, StageMove, Touch, standing
 from wellwon.core.units import DAY, HOUR, format_instant
 from wellwon.rules import reading
 from wellwon.rules.reading import POINT, before_period_end, counted

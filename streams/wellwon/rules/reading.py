@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from wellwon.core.calendar import Period
+from wellwon.core.deal import COUNTS, SCOPE_CHANGED, SCOPE_SAME, AmountMove, DateMove, Deal, PriceMove
 from wellwon.core.engine import deal_type_of
 from wellwon.core.items import USER
 from wellwon.core.price import baseline
 from wellwon.core.rule import View
-from wellwon.core.state import COUNTS, SCOPE_CHANGED, SCOPE_SAME, AmountMove, DateMove, Deal, PriceMove
 from wellwon.core.units import format_date, format_instant, format_percent
 
 POINT: Final = 100

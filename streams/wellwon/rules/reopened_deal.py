@@ -27,9 +27,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wellwon.core.deal import COUNTS, LATE, StageMove
 from wellwon.core.model import LOST, OPEN, WON
 from wellwon.core.rule import STAGE, WARNING, Finding, View, rule
-from wellwon.core.state import COUNTS, LATE, StageMove
 from wellwon.core.units import format_instant
 from wellwon.rules import reading
 

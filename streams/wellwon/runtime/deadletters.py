@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from wellwon.core import partition as core
+from wellwon.core import output
 from wellwon.core.units import format_instant
 from wellwon.runtime import topics
 from wellwon.runtime.connection import kafka_python
@@ -25,7 +25,7 @@ FILE = "file:"
 """What stands before a file's name where ingest refused a row of it: mend the file and send it again."""
 
 
-def encode(refusal: core.DeadLetter, topic: str, number: int, at: int) -> bytes:
+def encode(refusal: output.DeadLetter, topic: str, number: int, at: int) -> bytes:
     """Return the ``dead-letter.v1`` record of a refused one; `at` in milliseconds."""
     value = refusal.value
     return orjson.dumps(

@@ -15,8 +15,9 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
+from wellwon.core.deal import Deal
 from wellwon.core.engine import restore
-from wellwon.core.state import Deal, decode_state
+from wellwon.core.state import decode_state
 from wellwon.history.clock import Tick
 from wellwon.policy import compile_text
 from wellwon.runtime import topics

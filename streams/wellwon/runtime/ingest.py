@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kafka import KafkaProducer
 
-from wellwon.core.partition import DeadLetter
+from wellwon.core.output import DeadLetter
 from wellwon.core.wire import encode_clock
 from wellwon.history.clock import Tick
 from wellwon.runtime import deadletters, topics

@@ -14,7 +14,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from wellwon.core.lifecycle import CHANGED, OPENED, RESOLVED
-from wellwon.core.partition import Counts
+from wellwon.core.output import Counts
 from wellwon.core.rule import SEVERITIES
 from wellwon.core.win import READINGS
 from wellwon.rules import RULES

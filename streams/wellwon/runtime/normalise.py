@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kafka import KafkaConsumer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from wellwon.core.partition import DeadLetter
+from wellwon.core.output import DeadLetter
 from wellwon.core.units import MINUTE
 from wellwon.runtime import topics
 from wellwon.runtime.connection import kafka_python

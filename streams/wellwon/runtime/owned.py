@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from wellwon.core.partition import Output
+from wellwon.core.output import Output
 from wellwon.core.state import CONTROL_KEY
 from wellwon.runtime import deadletters, topics
 from wellwon.runtime.metrics import Metrics

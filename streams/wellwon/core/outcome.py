@@ -1,0 +1,115 @@
+"""What comes of a step: alerts that open, change or resolve, and the record of a win."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wellwon.core import lifecycle, records
+from wellwon.core.engine import Step, deal_type_of, step
+from wellwon.core.items import Clock
+from wellwon.core.model import DELETED, OPEN, WON, Ruleset
+from wellwon.core.output import Output, bump
+from wellwon.core.rule import Finding
+from wellwon.core.state import AlertState, State, WinState
+from wellwon.core.win import SETTLES_MS, is_won, read_win
+
+CHANGE: Final = "change"
+CLOCK: Final = "clock"
+POLICY: Final = "policy"
+
+Origin = tuple[bytes | None, bytes, int]
+"""Key, value and offset of the record that caused a step."""
+
+
+class Outcomes:
+    """Turns steps into records, under one policy."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._ruleset = ruleset
+        self._families: dict[str, str] = {}
+        self._modes: dict[tuple[str, str], dict[str, str]] = {}
+        for segment in ruleset.segments:
+            for deal_type, rules in segment.rules.items():
+                self._modes[segment.name, deal_type] = {rule.spec.name: rule.mode for rule in rules}
+                self._families.update({rule.spec.name: rule.spec.family for rule in rules})
+
+    def conclude(self, out: Output, key: bytes, done: Step, reason: str, origin: Origin | None = None) -> State:
+        """Put what a step gave into ``out``; return the state to keep. ``reason``: what caused the step."""
+        state, findings = done.state, done.findings
+        for failure in done.failures:
+            at_key, value, offset = origin if origin is not None else (key, None, -1)
+            out.reject(at_key, value, offset, "rule_failed", failure.error, failure.rule)
+        if findings:
+            ended = _end(state, done.refolded, reason)
+            alerts, transitions = self._reconcile(key, state, findings, reason, ended)
+            if lifecycle.shares_a_save(state.alerts, transitions):
+                # A headline covers what its save brought about before, and tells it: ask the other rules, too.
+                again = step(state, Clock(state.at), self._ruleset)
+                state = again.state
+                alerts, transitions = self._reconcile(key, state, {**findings, **again.findings}, reason, ended)
+            if transitions:
+                self._publish(out, key, state, transitions)
+                state.alerts = alerts
+        if state.win is not None or state.now.status == WON:
+            self._win(out, key, state)
+        return state
+
+    def _reconcile(
+        self, key: bytes, state: State, findings: dict[str, Finding | None], reason: str, ended: str
+    ) -> tuple[tuple[AlertState, ...], list[lifecycle.Transition]]:
+        return lifecycle.reconcile(
+            state.alerts,
+            findings,
+            self._modes.get((state.segment, deal_type_of(state.now, self._ruleset)), {}),
+            deal=key.decode(),
+            period=self._ruleset.calendar.period_of(state.at),
+            at=state.at,
+            reason=reason,
+            resolved_reason=ended,
+        )
+
+    def _publish(self, out: Output, key: bytes, state: State, transitions: list[lifecycle.Transition]) -> None:
+        deal_id, counts = key.decode(), out.counts
+        severities = {alert.rule: alert.severity for alert in state.alerts if not alert.closed_at}
+        for transition in transitions:
+            alert = transition.alert
+            family = self._families.get(alert.rule, "")
+            value = records.alert_record(deal_id, state.now, transition, family, state.segment, state.at)
+            out.alerts.append((key, value))
+            bump(counts.transitions, (alert.rule, alert.severity, transition.kind))
+            if transition.kind != lifecycle.OPENED:
+                bump(counts.open_findings, (alert.rule, severities[alert.rule]), -1)
+            if transition.kind != lifecycle.RESOLVED:
+                bump(counts.open_findings, (alert.rule, alert.severity))
+
+    def _win(self, out: Output, key: bytes, state: State) -> None:
+        """Publish how a deal was won, again while what belongs to the win still arrives, and withdraw a win undone."""
+        deal, told = state.now, state.win
+        won = is_won(deal)
+        if won:
+            if told is not None and not told.withdrawn and state.at > deal.won_at + SETTLES_MS:
+                return
+        elif told is None or told.withdrawn:
+            return
+        win = read_win(deal, state.alerts, self._ruleset)
+        body = records.win_body(key.decode(), deal, win, self._ruleset, state.segment)
+        digest = records.digest(body)
+        if told is not None and told.digest == digest and told.withdrawn != won:
+            return
+        revision = 1 if told is None else told.revision + 1
+        state.win = WinState(revision, digest, win.reading, not won)
+        out.wins.append((key, records.win_record(body, revision, state.at, not won)))
+        bump(out.counts.wins, win.reading if won else "withdrawn")
+
+
+def _end(state: State, refolded: bool, reason: str) -> str:
+    """Why what held does not hold any more."""
+    if reason == POLICY:
+        return POLICY
+    if state.now.status == DELETED:
+        return records.DELETED
+    if refolded:
+        return records.RETRACTED
+    if state.now.status != OPEN:
+        return records.CLOSED
+    return records.EXPIRED if reason == CLOCK else records.CLEARED
