@@ -43,7 +43,7 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: any(e.unwritten for e in self.written))
     @rule(data=st.data())
     def acknowledge_a_state(self, data: st.DataObject) -> None:
-        data.draw(st.sampled_from([e for e in self.written if e.unwritten])).state_done()
+        data.draw(st.sampled_from([e for e in self.written if e.unwritten])).states_done()
 
     @precondition(lambda self: self.durable_when_let_go is None)
     @rule()
@@ -101,5 +101,5 @@ def test_oldest_is_the_first_that_is_not_durable() -> None:
     pipeline.push(first)
     pipeline.push(second)
     assert pipeline.oldest == 1.0
-    first.state_done()
+    first.states_done()
     assert pipeline.oldest == 2.0

@@ -51,18 +51,25 @@ class Changelog:
         self.next = next_offset
         self.foreign: list[tuple[int, int]] = []
 
-    def landed(self, offset: int) -> None:
-        """Note the offset of one of our records."""
-        if offset > self.next:
-            self.foreign.append((self.next, offset))
+    def landed(self, offset: int, count: int = 1) -> bool:
+        """Note the offset of the last of so many of our records; False when some before it are missing."""
+        expected = self.next + count - 1
+        if offset > expected:
+            self.foreign.append((self.next, offset))  # with ours in between, which may be written again
         if offset >= self.next:
             self.next = offset + 1
+        return offset >= expected
 
     def ended(self, end: int) -> None:
         """Note that the partition ends at offset `end`, with nothing of ours on its way."""
         if end > self.next:
             self.foreign.append((self.next, end))
             self.next = end
+
+
+def _written_by(changelog: Changelog) -> list[tuple[str, bytes]]:
+    """What says who wrote a tombstone, which has no prefix."""
+    return [(GENERATION, b"%d" % changelog.generation)]
 
 
 class Outlet:
@@ -87,7 +94,11 @@ class Outlet:
             "logger": log,
         }
         self._urgent = Producer(common | {"linger.ms": 0})
-        self._states = Producer(common | {"linger.ms": 5, "compression.type": "lz4", "batch.num.messages": 10_000})
+        self._states = Producer(
+            common
+            | {"linger.ms": 5, "compression.type": "lz4", "batch.num.messages": 10_000}
+            | {"enable.gapless.guarantee": True}
+        )
         self.outstanding = 0
         self.failed = False
         self.progressed: Callable[[], None] = lambda: None
@@ -111,7 +122,13 @@ class Outlet:
         self.collect()
 
     def states(self, entry: Entry, changelog: Changelog) -> None:
-        """Send an entry's states to the changelog."""
+        """Send an entry's states to the changelog.
+
+        Only the last one is reported, which halves the cost of them all. They go to one partition in order, so with it
+        those before it are acknowledged: had one failed, the producer would have failed (`enable.gapless.guarantee`),
+        and the offset of the last would show it.
+        """
+        count = len(entry.states)
 
         def done(error: KafkaError | None, message: Message) -> None:
             self.outstanding -= 1
@@ -119,19 +136,28 @@ class Outlet:
                 self._fail(error, "a state")
                 return
             offset = message.offset()
-            if offset == changelog.next:
-                changelog.next = offset + 1
-            elif offset is not None and offset >= 0:
-                changelog.landed(offset)
-            entry.state_done()
+            if offset is not None and offset >= 0 and not changelog.landed(offset, count):
+                self._fail("they are missing in the changelog", "some states")
+                return
+            entry.states_done()
 
-        partition, topic, producer = changelog.partition, self._state_topic, self._states
-        for key, value in entry.states.items():
-            if value is not None:
-                self._produce(producer, topic, value=value, key=key, partition=partition, on_delivery=done)
-            else:  # a tombstone has no prefix to say who wrote it
-                by = [(GENERATION, b"%d" % changelog.generation)]
-                self._produce(producer, topic, key=key, partition=partition, headers=by, on_delivery=done)
+        if self.failed:
+            return
+        partition, topic, produce = changelog.partition, self._state_topic, self._states.produce
+        *before, last = entry.states.items()
+        try:
+            for key, value in before:
+                if value is not None:
+                    produce(topic, value, key, partition)
+                else:
+                    produce(topic, None, key, partition, headers=_written_by(changelog))
+            key, value = last
+            headers = None if value is not None else _written_by(changelog)
+            produce(topic, value, key, partition, on_delivery=done, headers=headers)
+        except (BufferError, KafkaException) as error:
+            self._fail(error, "a state")
+            return
+        self.outstanding += 1
         self.collect()
 
     def control(self, partition: int, value: bytes) -> None:

@@ -47,10 +47,10 @@ class Entry:
         if self.urgent == 0 and self.pipeline is not None:
             self.pipeline.advance()
 
-    def state_done(self) -> None:
-        """One of the states was acknowledged."""
-        self.unwritten -= 1
-        if self.unwritten == 0 and self.pipeline is not None:
+    def states_done(self) -> None:
+        """All of the states were acknowledged."""
+        self.unwritten = 0
+        if self.pipeline is not None:
             self.pipeline.advance()
 
 
