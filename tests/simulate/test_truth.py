@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import orjson
 import pytest
 
-from wellwon.core.partition import DeadLetter
+from wellwon.core.output import DeadLetter
 from wellwon.history.replay import Replay, Summary
 from wellwon.policy import compile_text
 from wellwon.simulate import Delivery, Label, Simulation
@@ -54,7 +54,7 @@ def run(simulation: Simulation, policy: str = "") -> Run:
     return Run(labels, said, score(labels.values(), said), summary, dead_letters)
 
 
-@pytest.fixture(scope="module", params=[(1, 1), (2, 1), (3, 4), (4, 8)], ids="seed {0[0]}, {0[1]} quarters".format)
+@pytest.fixture(scope="module", params=[(1, 1), (4, 8)], ids="seed {0[0]}, {0[1]} quarters".format)
 def played(request: pytest.FixtureRequest) -> Run:
     seed, quarters = request.param
     return run(Simulation(seed, 2_000, quarters, pressured=0.3, lookalikes=0.3, near_misses=0.25))
@@ -157,8 +157,10 @@ def test_lookalikes_look_alike() -> None:
                 if event["kind"] == "reclassified":
                     continue
                 event |= {"bulk": 1, "id": str(number), "writer": {"id": str(number), "kind": "user"}}
-                event["values"].pop("buyer_confirmed_date", None)
-                event["values"].pop("prepaid_months", None)
+                for name in ("buyer_confirmed_date", "prepaid_months"):
+                    event.get("values", {}).pop(name, None)
+                if event["kind"] == "activity":
+                    event["direction"] = "outbound"
                 yield delivery._replace(value=orjson.dumps(event))
 
     careless = run(Careless(6, 1_200, pressured=0, lookalikes=0.5))
@@ -169,6 +171,7 @@ def test_lookalikes_look_alike() -> None:
         "bulk edit found later",
         "integration",
         "traded",
+        "answered",
         "wrong year",
         "wrong discount",
     }

@@ -26,6 +26,7 @@ from wellwon.simulate.story import Told, tell
 from wellwon.sources.normalise import Outgoing
 
 DEALS = 412
+SEED = 6
 SECONDS_A_DAY = 0.8
 """How long a day of the quarter's end lasts."""
 
@@ -65,7 +66,7 @@ class Totals:
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave broker and worker running until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the show.")
-@click.option("--seed", default=1, show_default=True, help="Another seed, another quarter.")
+@click.option("--seed", default=SEED, show_default=True, help="Another seed, another quarter.")
 def command(keep: bool, as_json: bool, seed: int) -> None:
     """The last days of a simulated quarter, played fast through a real detect worker.
 
@@ -76,7 +77,8 @@ def command(keep: bool, as_json: bool, seed: int) -> None:
     except DemoFailed as error:
         raise Failed(f"{error}; WELLWON_LOG_LEVEL=debug shows more") from error
     except KeyboardInterrupt:
-        return
+        if not keep:
+            raise
 
 
 async def _demo(screen: Screen, keep: bool, as_json: bool, seed: int) -> None:

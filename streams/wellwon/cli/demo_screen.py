@@ -117,7 +117,7 @@ class Screen:
         for fact, note in (
             ("price_held", _price(win)),
             ("date_held", _date(win)),
-            ("buyer_answered", "the simulator feeds no calls or mails"),
+            ("buyer_answered", "an answer in the last fourteen days" if win["buyer_answered"] == "yes" else ""),
         ):
             word, style = _FACT[win[fact]]
             facts.add_row(fact.replace("_", " "), Text(word, style), Text(note, "dim"))
@@ -180,6 +180,7 @@ def _moves(story: Sequence[Told], acts: Mapping[int, str] | None = None) -> Padd
     table, acts = Table.grid(padding=(0, 2)), dict(acts or {})
     for told in story:
         # One save is one act, however much it changes: the first of its moves carries the mark.
-        mark = Text(acts.pop(told.at, ""), "red") if told.counts else Text(f"({told.why})", "green")
+        act = next((at for at in acts if told.at <= at <= max(told.at, told.until)), None)
+        mark = Text("" if act is None else acts.pop(act), "red") if told.counts else Text(f"({told.why})", "green")
         table.add_row(told.when.rjust(6), told.what, mark)
     return Padding(table, (0, 0, 0, 2), expand=False)

@@ -49,6 +49,8 @@ class Save:
     transaction: int = 0
     """Number of the save within the deal: records of one save share it."""
     line_item_id: str = ""
+    direction: str = ""
+    """For activity: outbound or inbound."""
     changes: tuple[int, ...] = ()
     """For reclassified: numbers of the records that were part of a bulk edit."""
     deliveries: tuple[int, ...] = (0,)
@@ -286,6 +288,11 @@ class Draft:
                 category if stage == reach else "",
                 priced=priced and stage == priced_at_stage,
             )
+
+    def touch(self, at: int, *, inbound: bool = False) -> None:
+        """A mail to the buyer, or from the buyer; it is no save of the deal."""
+        direction = "inbound" if inbound else "outbound"
+        self.saves.append(Save(at, "activity", {}, self.owner, transaction=len(self.saves), direction=direction))
 
     def note(self, at: int, text: str) -> None:
         """The next step is written down: chatter that means nothing."""

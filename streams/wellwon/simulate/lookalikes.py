@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from wellwon.core.units import HOUR, MINUTE, SECOND, format_date, format_money
+from wellwon.core.units import DAY, HOUR, MINUTE, SECOND, format_date, format_money
 from wellwon.simulate import organisation
 from wellwon.simulate.deal import BY_FIELD, BY_LIST, PRICED, UNPRICED, Draft, Save, later
 from wellwon.simulate.healthy import finish
@@ -142,6 +142,20 @@ def traded(draft: Draft) -> Planted:
     return Planted((), "the discount was given for a prepayment of 12 months in the same save: traded, no concession")
 
 
+def answered(draft: Draft) -> Planted:
+    """Many mails in the last days, and the buyer answers: a conversation, beside two other acts."""
+    rng, quarter = draft.rng, draft.quarter
+    days = some_workdays(rng, quarter.window + 1, quarter.end, 4)
+    draft.mature(quarter.window - rng.randrange(12, 25), NEGOTIATION, quarter.end + rng.randrange(6, 26))
+    draft.redate(draft.on(days[0]), quarter.end - 1)
+    at = draft.on(days[1])
+    for mail in range(7):
+        draft.touch(at + mail * 20 * MINUTE, inbound=mail == 3)
+    draft.redate(draft.on(days[2]), quarter.end)
+    draft.win(draft.on(days[3]))
+    return Planted((), "seven mails in one day, one of them the buyer's answer: no burst, so one act short")
+
+
 def longer_term(draft: Draft) -> Planted:
     """A cheaper year for a second one: the concession was traded, and the cut is none, year by year."""
     rng, quarter = draft.rng, draft.quarter
@@ -254,9 +268,12 @@ def won_well(draft: Draft) -> Planted:
     draft.priced_by(*PRICED)
     day = some_workday(rng, quarter.last_week, quarter.end)
     draft.mature(day - rng.randrange(20, 30), PROPOSAL, day)
+    draft.touch(draft.cursor + DAY, inbound=True)
     draft.advance(draft.on(day - rng.randrange(8, 14)), NEGOTIATION, buyer_confirmed_date=format_date(day))
+    draft.touch(draft.cursor + 2 * DAY)
+    draft.touch(draft.cursor + 3 * DAY, inbound=True)
     draft.win(draft.on(day))
-    return Planted((), "won on the buyer's own date at the price first agreed, in the busiest week", "earned")
+    return Planted((), "won on the buyer's own date, at the price first agreed, in the busiest week", "earned")
 
 
 LOOKALIKES: Final[dict[str, Callable[[Draft], Planted]]] = {
@@ -272,6 +289,7 @@ LOOKALIKES: Final[dict[str, Callable[[Draft], Planted]]] = {
     "last evening win": last_evening_win,
     "wrong year": wrong_year,
     "longer term": longer_term,
+    "answered": answered,
     "duplicate": duplicate,
     "out of order": out_of_order,
     "bulk edit found later": bulk_edit_found_later,

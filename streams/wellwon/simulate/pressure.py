@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from wellwon.core.units import format_date
+from wellwon.core.units import DAY, HOUR, MINUTE, format_date
 from wellwon.simulate.deal import BY_FIELD, BY_LIST, PRICED, UNPRICED, Draft
 from wellwon.simulate.healthy import finish
 from wellwon.simulate.label import Planted
@@ -97,8 +97,12 @@ def push_to_close(draft: Draft) -> Planted:
         draft.mature(quarter.window - rng.randrange(12, 25), NEGOTIATION, quarter.end + rng.randrange(6, 26))
         draft.redate(draft.on(days[0]), quarter.end - 1)
         draft.price(draft.on(days[1]), draft.discount + concession)
-        draft.redate(draft.on(days[2]), quarter.end)
-        reason = "pulled in from the next quarter, cheaper, then re-dated, all in the last days"
+        draft.touch(draft.saves[0].at + 5 * DAY, inbound=True)
+        at = draft.on(days[2])
+        for mail in range(5):
+            draft.touch(at + mail * 20 * MINUTE)
+        draft.redate(at + 2 * HOUR, quarter.end)
+        reason = "pulled in, cheaper, five mails without an answer, re-dated, all in the last days"
     elif story == "committed":
         draft.mature(quarter.window - rng.randrange(12, 25), NEGOTIATION, quarter.end - 1, category="Best Case")
         draft.forecast(draft.on(days[0]), "Commit")

@@ -5,8 +5,20 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from wellwon.core.calendar import FiscalCalendar
+from wellwon.core.deal import (
+    COUNTS,
+    FIRST,
+    WHY,
+    AmountMove,
+    CategoryMove,
+    DateMove,
+    Deal,
+    Move,
+    PriceMove,
+    StageMove,
+    Touch,
+)
 from wellwon.core.records import short_money
-from wellwon.core.state import COUNTS, FIRST, WHY, AmountMove, CategoryMove, DateMove, Deal, Move, PriceMove, StageMove
 from wellwon.core.units import date_of, format_percent
 
 _CATEGORIES: Final = {
@@ -29,6 +41,8 @@ class Told(NamedTuple):
     why: str
     """Why it counts as behaviour, or does not."""
     traded: bool = False
+    until: int = 0
+    """For what took a while: when it ended."""
 
 
 def tell(deal: Deal, calendar: FiscalCalendar, since: int = 0) -> list[Told]:
@@ -47,6 +61,23 @@ def tell(deal: Deal, calendar: FiscalCalendar, since: int = 0) -> list[Told]:
         counts = move.why == COUNTS and not traded
         why = "something was given in return" if traded and move.why == COUNTS else WHY[move.why]
         told.append(Told(move.at, short_date(calendar.local_day(move.at)), what, counts, why, traded))
+    return sorted([*told, *_touches(deal, calendar, since)])
+
+
+def _touches(deal: Deal, calendar: FiscalCalendar, since: int) -> list[Told]:
+    """The calls and mails of each day."""
+    days: dict[int, list[Touch]] = {}
+    for touch in deal.touches:
+        if touch.at >= since:
+            days.setdefault(calendar.local_day(touch.at), []).append(touch)
+    told = []
+    for day, touches in days.items():
+        received = sum(touch.inbound for touch in touches)
+        sent = len(touches) - received
+        parts = [f"{sent} sent"] if sent else []
+        parts += [f"{received} received"] if received else ["no answer"]
+        what = f"mails and calls: {', '.join(parts)}"
+        told.append(Told(touches[0].at, short_date(day), what, True, WHY[COUNTS], until=touches[-1].at))
     return told
 
 

@@ -222,6 +222,9 @@ def _event(deal: str, number: int, save: Save) -> dict[str, Any]:
     if save.kind == "reclassified":
         event["changes"] = [f"sim:{deal}:{change}" for change in save.changes]
         return event
+    if save.kind == "activity":
+        event |= {"direction": save.direction, "channel": "email"}
+        return event
     if save.line_item_id:
         event["line_item_id"] = f"00k{deal}{save.line_item_id}"
     event["values"] = save.values
