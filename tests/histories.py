@@ -18,6 +18,7 @@ from wellwon.core.wire import encode_clock
 
 START = parse_instant("2026-09-10T09:00:00Z")
 DEAL = "006A"
+"""The deal, or the first of several."""
 
 STAGES = ("Prospecting", "Needs Analysis", "Value Proposition", "Proposal/Price Quote", "Negotiation/Review")
 DATES = ("2026-09-12", "2026-09-25", "2026-09-29", "2026-09-30", "2026-10-01", "2026-10-09", "2026-11-30")
@@ -89,9 +90,9 @@ class History:
         return f"History of seed {self.seed}, policy {self.policy!r}:\n{lines}"
 
 
-def histories(most: int = 40, clock_every: int = 7 * HOUR) -> st.SearchStrategy[History]:
-    """A deal's log: in order for the most part, with late records, repeats and reclassified bulk edits."""
-    return st.integers(0, 2**32).map(lambda seed: history(seed, most, clock_every))
+def histories(most: int = 40, clock_every: int = 7 * HOUR, deals: int = 1) -> st.SearchStrategy[History]:
+    """A log: in order for the most part, with late records, repeats and reclassified bulk edits."""
+    return st.integers(0, 2**32).map(lambda seed: history(seed, most, clock_every, deals))
 
 
 def clock(at: int, offset: int) -> Record:
@@ -99,19 +100,21 @@ def clock(at: int, offset: int) -> Record:
     return Record(None, encode_clock(at), offset)
 
 
-def change(event: dict[str, Any], at: int, number: int, offset: int) -> Record:
+def change(event: dict[str, Any], at: int, number: int, offset: int, deal: str = DEAL) -> Record:
     """A record of one thing that happened, with the source's id ``c<number>``."""
-    wire = {"id": f"c{number}", "opportunity_id": DEAL, "source": "test", "occurred_at": format_instant(at), **event}
-    return Record(DEAL.encode(), json.dumps(wire).encode(), offset)
+    wire = {"id": f"c{number}", "opportunity_id": deal, "source": "test", "occurred_at": format_instant(at), **event}
+    return Record(deal.encode(), json.dumps(wire).encode(), offset)
 
 
-def history(seed: int, most: int, clock_every: int) -> History:
+def history(seed: int, most: int, clock_every: int, deals: int = 1) -> History:
     """The history that a seed stands for."""
     rng = Random(seed)
     at = ticked = START
     created_at = at - rng.choice((2, 40)) * DAY
-    records = [change(created(rng), created_at, 0, 0)]
+    ids = [f"{DEAL}{n}" if n else DEAL for n in range(deals)]
+    records = [change(created(rng), created_at, -n, n, deal) for n, deal in enumerate(ids)]
     for number in range(1, rng.randint(3, most) + 1):
+        deal = rng.choice(ids)
         gap = rng.choice(GAPS)
         at += gap
         while ticked + clock_every <= at:
@@ -119,14 +122,14 @@ def history(seed: int, most: int, clock_every: int) -> History:
             records.append(clock(ticked, len(records)))
         dice = rng.random()
         if dice < 0.04:
-            ids = [f"c{rng.randrange(number)}" for _ in range(3)]
-            records.append(change({"kind": "reclassified", "changes": ids}, at, number, len(records)))
+            bulk = [f"c{rng.randrange(number)}" for _ in range(3)]
+            records.append(change({"kind": "reclassified", "changes": bulk}, at, number, len(records), deal))
         elif dice < 0.08:
             again = rng.choice([record for record in records if record.key is not None])
             records.append(again._replace(offset=len(records)))
         else:
             late = rng.choice((MINUTE, 9 * MINUTE, HOUR)) if dice < 0.2 else 0
-            records.append(change(event(rng), at - late, number, len(records)))
+            records.append(change(event(rng), at - late, number, len(records), deal))
     for _ in range(rng.choice((1, 90))):
         ticked += clock_every
         records.append(clock(ticked, len(records)))

@@ -247,6 +247,7 @@ class Partition:
         self._control_changed = True
         if item.policy == self.policy:
             return  # every worker announces its policy; only a new one changes anything
+        self._flush(out)  # the wakes of this slice's deals must be known
         while self._settle_some(out):
             pass  # what fell due before belongs to the old policy
         self._use(item.policy)
