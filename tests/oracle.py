@@ -91,10 +91,5 @@ def _identity(value: bytes) -> tuple[str, int]:
 
 
 def _bare(store: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """Source offset, wake and body of each deal: all but the generation that happened to write it."""
-    states = {}
-    for key, value in store.items():
-        if key[:1] != b"\0":
-            _, _, _, offset, wake_at = PREFIX.unpack_from(value)
-            states[key] = b"%d %d " % (offset, wake_at) + value[PREFIX.size :]
-    return states
+    """The body of each deal: who wrote it, and which repeat it skipped last, are no part of what is known of it."""
+    return {key: value[PREFIX.size :] for key, value in store.items() if key[:1] != b"\0"}

@@ -6,21 +6,24 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from confluent_kafka import Producer
 
-from kafka_broker import Broker
-from live import Record, Worker, committed, log_ends, until
+from kafka_broker import Broker, free_port
+from live import Worker, committed, log_ends, until
 from wellwon.runtime import topics
 from wellwon.runtime.settings import Settings
+
+Fed = tuple[int | None, bytes | None, bytes]
+"""Partition (None: by key), key, value."""
 
 
 class Feeder(threading.Thread):
     """Writes records at a steady rate until told to stop; waits out a broker that is away."""
 
-    def __init__(self, settings: Settings, records: Iterable[Record], rate: float) -> None:
+    def __init__(self, settings: Settings, records: Iterable[Fed], rate: float) -> None:
         super().__init__(daemon=True)
         self._settings, self._records, self._rate = settings, records, rate
         self._ending = threading.Event()
@@ -33,8 +36,9 @@ class Feeder(threading.Thread):
         )
         topic = self._settings.topic(topics.CHANGES)
         began = time.monotonic()
-        for key, value in self._records:
-            producer.produce(topic, key=key, value=value)
+        for partition, key, value in self._records:
+            place = {} if partition is None else {"partition": partition}
+            producer.produce(topic, key=key, value=value, **place)
             self.sent += 1
             if self.sent % 50 == 0:
                 producer.poll(0)
@@ -134,9 +138,4 @@ class Chaos:
 
 
 def _other_port() -> str:
-    from kafka_broker import free_port
-
     return f"127.0.0.1:{free_port()}"
-
-
-Step = Callable[[Chaos], None]
