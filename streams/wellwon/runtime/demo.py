@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -20,7 +21,7 @@ from wellwon.core.engine import restore
 from wellwon.core.state import decode_state
 from wellwon.history.clock import Tick
 from wellwon.policy import compile_text
-from wellwon.runtime import topics
+from wellwon.runtime import logs, topics
 from wellwon.runtime.connection import librdkafka
 from wellwon.runtime.detect import Detect
 from wellwon.runtime.embedded import EmbeddedBroker
@@ -143,7 +144,9 @@ async def on_stage(policy: str) -> AsyncIterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="wellwon-demo-") as folder, EmbeddedBroker() as broker:
         file = Path(folder) / "policy.yaml"
         file.write_text(policy, encoding="utf-8")
-        settings = broker.settings(policy=file, clock="log", log_level="error")
+        debugging = os.environ.get("WELLWON_LOG_LEVEL", "").strip() == "debug"
+        settings = broker.settings(policy=file, clock="log", log_level="debug" if debugging else "error")
+        logs.set_up(settings)
         await asyncio.to_thread(broker.declare, settings)
         detect = build_detect(settings)
         async with working(detect) as endpoint:
