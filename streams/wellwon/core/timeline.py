@@ -20,7 +20,7 @@ around values with blanks, nothing after ``=`` for empty), and words:
 ``bulk-of=a,b``                 the changes a and b turned out to be part of a bulk edit
 ``outbound`` ``inbound``        a touch
 ``answer=traded``               an answer to an alert
-``line=L1``                     a line item: ``quantity= unit_price= list_price= removed``
+``line=L1``                     a line item: ``quantity= unit_price= list_price= removed=true``
 ==============================  ==========================================================================
 
 At the end stands what is told: ``! RULE SEVERITY``, ``resolved RULE REASON`` or ``won READING``, several joined by
@@ -41,8 +41,8 @@ import msgspec
 
 from wellwon.core import items
 from wellwon.core.calendar import FiscalCalendar
+from wellwon.core.lifecycle import COVERED
 from wellwon.core.model import Ruleset
-from wellwon.core.output import Output
 from wellwon.core.partition import Partition
 from wellwon.core.units import DAY, HOUR, format_instant, parse_date, parse_instant
 from wellwon.core.wire import encode_clock
@@ -58,6 +58,7 @@ _SHORT: Final = {
     "prepaid": "prepaid_months",
 }
 _KINDS: Final = (items.CREATED, items.DELETED, items.RESTORED, items.SNAPSHOT, items.GAP)
+_OF_WIRE: Final = {"same-save": "transaction", "id": "id"}
 _FLAGS: Final = {"true": True, "false": False}
 
 
@@ -68,10 +69,8 @@ class TimelineError(ValueError):
 class Told(NamedTuple):
     """What is told, or expected: ``opened`` stands for told, be it new or changed."""
 
-    what: str
-    """A rule, or ``won``."""
-    how: str
-    """A severity, ``resolved`` with its reason, or a reading."""
+    what: str  # a rule, or "won"
+    how: str  # a severity, "resolved" with its reason, or a reading
 
     def __str__(self) -> str:
         if self.what == "won":
@@ -101,11 +100,23 @@ class Timeline:
 
 @dataclass(slots=True)
 class Seen:
-    """What was told at an instant; ``line`` is None for a midnight between lines."""
+    """What was published at an instant; ``line`` is None for a midnight between lines."""
 
     at: int
     line: Line | None
-    told: list[Told] = field(default_factory=list)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+    wins: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def told(self) -> list[Told]:
+        """What a timeline would say of it; an alert that a headline now covers is no news."""
+        told = []
+        for alert in self.alerts:
+            if alert["transition"] == "resolved":
+                told.append(Told(alert["rule"], f"resolved {alert['reason']}"))
+            elif alert["reason"] != COVERED:
+                told.append(Told(alert["rule"], alert["severity"]))
+        return told + [Told("won", "withdrawn" if win["withdrawn"] else win["reading"]) for win in self.wins]
 
 
 # --- reading --------------------------------------------------------------------------------------------------
@@ -185,19 +196,17 @@ def _record(line: Line, at: int) -> bytes:
             wire["kind"] = word
         elif not given and word in ("inbound", "outbound"):
             wire |= {"kind": items.ACTIVITY, "direction": word}
-        elif not given and word == "removed":
-            values[word] = True
         elif not given:
             raise TimelineError(f"line {line.number}: {word!r} is neither field=value nor a known word")
         elif name == "by":
             kind, colon, person = value.partition(":")
             wire["writer"] = {"id": person, "kind": kind} if colon else {"id": value, "kind": items.USER}
-        elif name == "same-save":
-            wire["transaction"] = value
         elif name == "bulk":
+            if not value.isdecimal():
+                raise TimelineError(f"line {line.number}: bulk: {value!r} is not a whole number")
             wire["bulk"] = int(value)
-        elif name == "id":
-            wire["id"] = value
+        elif name in _OF_WIRE:
+            wire[_OF_WIRE[name]] = value
         elif name == "bulk-of":
             wire |= {"kind": items.RECLASSIFIED, "changes": value.split(",")}
         elif name == "answer":
@@ -223,19 +232,16 @@ def run(timeline: Timeline, compile_policy: Callable[[str], Ruleset]) -> list[Se
     calendar = compile_policy(timeline.policy).calendar
     partition = Partition(0, timeline.policy, {}, compile_policy)
     seen: list[Seen] = []
-    offset = latest = 0
+    latest = 0
     for line in timeline.lines:
         at = _instant(line, calendar)
         for midnight in _midnights(calendar, latest, at):
-            offset += 1
-            seen.append(Seen(midnight, None, _apply(partition, _Record(None, encode_clock(midnight), offset), None)))
+            seen.append(Seen(midnight, None))
+            _apply(partition, _Record(None, encode_clock(midnight), len(seen)), seen[-1])
         latest = max(latest, at)
-        offset += 1
-        if line.words:
-            record = _Record(DEAL.encode(), _record(line, at), offset)
-        else:
-            record = _Record(None, encode_clock(at), offset)
-        seen.append(Seen(at, line, _apply(partition, record, line)))
+        seen.append(Seen(at, line))
+        key, value = (DEAL.encode(), _record(line, at)) if line.words else (None, encode_clock(at))
+        _apply(partition, _Record(key, value, len(seen)), seen[-1])
     return seen
 
 
@@ -253,29 +259,16 @@ def _midnights(calendar: FiscalCalendar, after: int, before: int) -> list[int]:
     return [at for at in ticks if after < at < before]
 
 
-def _apply(partition: Partition, record: _Record, line: Line | None) -> list[Told]:
+def _apply(partition: Partition, record: _Record, seen: Seen) -> None:
     outputs = [partition.apply([record])]
     while (settled := partition.settle()) is not None:
         outputs.append(settled)
     for output in outputs:
         for dead in output.dead_letters:
-            where = "between lines" if line is None else f"line {line.number}"
+            where = "between lines" if seen.line is None else f"line {seen.line.number}"
             raise TimelineError(f"{where}: {dead.rule or dead.reason}: {dead.detail}")
-    return [told for output in outputs for told in _told(output)]
-
-
-def _told(output: Output) -> list[Told]:
-    told = []
-    for _, value in output.alerts:
-        alert = msgspec.json.decode(value)
-        if alert["transition"] == "resolved":
-            told.append(Told(alert["rule"], f"resolved {alert['reason']}"))
-        elif alert["reason"] != "covered":
-            told.append(Told(alert["rule"], alert["severity"]))
-    for _, value in output.wins:
-        win = msgspec.json.decode(value)
-        told.append(Told("won", "withdrawn" if win["withdrawn"] else win["reading"]))
-    return told
+        seen.alerts += [msgspec.json.decode(value) for _, value in output.alerts]
+        seen.wins += [msgspec.json.decode(value) for _, value in output.wins]
 
 
 def check(
