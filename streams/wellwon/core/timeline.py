@@ -7,9 +7,8 @@ One line is one record of the log, in the organisation's local time::
     2026-09-28 16:40  discount=22 close_date=2026-09-30 by=anna same-save=x    ! late-discount warning
     2026-09-29        ! some-rule info; resolved late-discount cleared
 
-A line begins with a date, and a time (noon is meant where a line that writes something has none, midnight where nothing
-is written: such a line is a clock record); a time with a Z is UTC. Then what is written: ``field=value`` pairs (quotes
-around values with blanks, nothing after ``=`` for empty), and words:
+A line begins with a date and a time (without one, noon; midnight where nothing is written: such a line is a clock
+record); a time with a Z is UTC. Then ``field=value`` pairs (quotes around blanks, nothing for empty), and words:
 
 ==============================  ==========================================================================
 ``created deleted restored``    the kind of the change; without one it is ``changed``; also ``snapshot gap``
@@ -18,8 +17,7 @@ around values with blanks, nothing after ``=`` for empty), and words:
 ``bulk=240``                    the save touched so many deals
 ``id=a``                        the source's id; a repeat has the same
 ``bulk-of=a,b``                 the changes a and b turned out to be part of a bulk edit
-``outbound`` ``inbound``        a touch
-``answer=traded``               an answer to an alert
+``inbound`` ``answer=traded``   a touch (also ``outbound``); an answer to an alert
 ``line=L1``                     a line item: ``quantity= unit_price= list_price= removed=true``
 ==============================  ==========================================================================
 

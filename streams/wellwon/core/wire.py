@@ -109,12 +109,12 @@ def _values(raw: dict[str, Any], fields: dict[str, Callable[[Any], Any]]) -> dic
     values: dict[str, Any] = {}
     for name, value in raw.items():
         read = fields.get(name)
-        if read is None:
-            if name.startswith("labels.") and fields is FIELDS:
-                values.setdefault("labels", {})[name[7:]] = "" if value is None else _text(value)
-            continue  # a field that this version does not know is no reason to lose the others
         try:
-            values[name] = None if value is None else read(value)
+            if read is not None:
+                values[name] = None if value is None else read(value)
+            elif name.startswith("labels.") and fields is FIELDS:
+                values.setdefault("labels", {})[name[7:]] = "" if value is None else _text(value)
+            # A field that this version does not know is no reason to lose the others.
         except ValueError as error:
             raise DecodeError("bad_value", f"values.{name}: {error}") from None
     return values
