@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import orjson
 import pytest
 
+from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.output import DeadLetter
 from wellwon.history.replay import Replay, Summary
 from wellwon.policy import compile_text
@@ -20,7 +21,7 @@ from wellwon.simulate import Delivery, Label, Simulation
 from wellwon.simulate.label import NEAR_MISS, PRESSURED, RULES
 from wellwon.simulate.near_misses import NEAR_MISSES
 from wellwon.simulate.organisation import policy_text
-from wellwon.simulate.score import RETRACTED, Said, Score, score
+from wellwon.simulate.score import Said, Score, score
 
 
 @dataclass
@@ -112,7 +113,7 @@ def test_only_what_can_be_known_later_alone_is_said_and_taken_back(played: Run) 
         for alert in alerts
         if alert["reason"] == RETRACTED
     }
-    assert taken_back == {"wrong year", "wrong discount", "bulk edit found later"}
+    assert taken_back == {"wrong year", "wrong discount", "bulk edit found later", "closed in two records"}
 
 
 def test_one_save_is_one_message(played: Run) -> None:

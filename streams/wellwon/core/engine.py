@@ -42,6 +42,8 @@ class Step:
     findings: dict[str, Finding | None]
     outcome: str = APPLIED
     refolded: bool = False
+    commit: int = 0
+    """The save that the item was part of, 0 for none."""
     failures: list[RuleFailure] = field(default_factory=list)
 
     @property
@@ -118,6 +120,7 @@ def step(
     overdue = 0 <= state.wake_at <= at
     done = _evaluate(moved_on, absorbed.mask, ruleset, meter, everything=overdue or state.policy != ruleset.mark)
     done.refolded = absorbed.refolded
+    done.commit = 0 if isinstance(item, Reclassified) else item.commit
     done.outcome = LATE if absorbed.late else APPLIED
     return done
 

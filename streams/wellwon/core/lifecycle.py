@@ -17,6 +17,9 @@ OPENED: Final = "opened"
 CHANGED: Final = "changed"
 RESOLVED: Final = "resolved"
 
+RETRACTED: Final = "retracted"
+"""Reason of a resolution: what was seen did not happen that way."""
+
 COVERED: Final = "covered"
 """Reason of a change: a stronger pattern from the same save leads now."""
 
@@ -65,11 +68,13 @@ def reconcile(
     at: int,
     reason: str,
     resolved_reason: str,
+    commit: int = 0,
 ) -> tuple[tuple[AlertState, ...], list[Transition]]:
     """Compare what is open with what was found.
 
     Rules that are not in ``findings`` were not asked: their alerts stay as they are. ``modes`` gives the mode of each
     rule that runs. ``reason`` goes on what opens or changes, ``resolved_reason`` on what resolves.
+    What one record of a save (``commit``) seemed to show and another of the same save explains is retracted.
     """
     open_by_rule = {alert.rule: alert for alert in alerts if not alert.closed_at}
     transitions: list[Transition] = []
@@ -79,11 +84,16 @@ def reconcile(
             if known is not None:
                 # A resolution is a revision of its own: its id must differ from what it resolves.
                 closed = replace(known, closed_at=at, revision=known.revision + 1)
-                transitions.append(Transition(RESOLVED, resolved_reason, closed, None))
+                ended = RETRACTED if commit and known.commit == commit else resolved_reason
+                transitions.append(Transition(RESOLVED, ended, closed, None))
         elif known is None:
             opened = _open(alerts, rule, finding, modes.get(rule, ALERT), period, at)
             transitions.append(Transition(OPENED, reason, opened, finding))
-        elif known.severity != finding.severity or known.key != finding.key:
+        elif (
+            known.severity != finding.severity
+            or known.key != finding.key
+            or known.mode != modes.get(rule, known.mode)  # out of shadow, or back: people should hear of what stands
+        ):
             changed = replace(
                 known,
                 revision=known.revision + 1,

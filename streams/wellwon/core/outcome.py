@@ -41,12 +41,14 @@ class Outcomes:
             out.reject(at_key, value, offset, "rule_failed", failure.error, failure.rule)
         if findings:
             ended = _end(state, done.refolded, reason)
-            alerts, transitions = self._reconcile(key, state, findings, reason, ended)
+            alerts, transitions = self._reconcile(key, state, findings, reason, ended, done.commit)
             if lifecycle.shares_a_save(state.alerts, transitions):
                 # A headline covers what its save brought about before, and tells it: ask the other rules, too.
                 again = step(state, Clock(state.at), self._ruleset)
                 state = again.state
-                alerts, transitions = self._reconcile(key, state, {**findings, **again.findings}, reason, ended)
+                alerts, transitions = self._reconcile(
+                    key, state, {**findings, **again.findings}, reason, ended, done.commit
+                )
             if transitions:
                 self._publish(out, key, state, transitions)
                 state.alerts = alerts
@@ -55,7 +57,7 @@ class Outcomes:
         return state
 
     def _reconcile(
-        self, key: bytes, state: State, findings: dict[str, Finding | None], reason: str, ended: str
+        self, key: bytes, state: State, findings: dict[str, Finding | None], reason: str, ended: str, commit: int
     ) -> tuple[tuple[AlertState, ...], list[lifecycle.Transition]]:
         return lifecycle.reconcile(
             state.alerts,
@@ -66,6 +68,7 @@ class Outcomes:
             at=state.at,
             reason=reason,
             resolved_reason=ended,
+            commit=commit,
         )
 
     def _publish(self, out: Output, key: bytes, state: State, transitions: list[lifecycle.Transition]) -> None:
@@ -109,7 +112,7 @@ def _end(state: State, refolded: bool, reason: str) -> str:
     if state.now.status == DELETED:
         return records.DELETED
     if refolded:
-        return records.RETRACTED
+        return lifecycle.RETRACTED
     if state.now.status != OPEN:
         return records.CLOSED
     return records.EXPIRED if reason == CLOCK else records.CLEARED

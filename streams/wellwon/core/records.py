@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from wellwon.core.deal import Deal
-from wellwon.core.lifecycle import Transition, fingerprint
+from wellwon.core.lifecycle import RETRACTED, Transition, fingerprint
 from wellwon.core.model import Ruleset
 from wellwon.core.units import format_date, format_instant, format_money, format_percent
 from wellwon.core.win import Win
@@ -81,7 +81,6 @@ def alert_record(deal_id: str, deal: Deal, transition: Transition, family: str, 
     )
 
 
-RETRACTED: Final = "retracted"
 CLEARED: Final = "cleared"
 CLOSED: Final = "closed"
 DELETED: Final = "deleted"

@@ -42,6 +42,44 @@ def early_win(draft: Draft) -> Planted:
     )
 
 
+def closed_in_two_records(draft: Draft) -> Planted:
+    """The CRM sets the date of a close by itself, and tells it before the close, in the same transaction."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.mature(quarter.lock - rng.randrange(2, 20), EVALUATION, quarter.end + rng.randrange(10, 45))
+    at, transaction = draft.on(some_workday(rng, quarter.lock + 8, quarter.end)), len(draft.saves)
+    draft.redate(at, organisation.calendar().local_day(at), transaction=transaction)
+    draft.lose(at).transaction = transaction
+    return Planted((), "the date was written with the close, in a record of its own")
+
+
+def other_currency(draft: Draft) -> Planted:
+    """The deal turns out to be in another currency: a smaller figure, the same price."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.priced_by(UNPRICED, BY_FIELD)
+    draft.mature(quarter.window - rng.randrange(4, 20), NEGOTIATION, quarter.end)
+    amount = format_money(draft.amount * 80 // 100)
+    draft.write(draft.on(some_workday(rng, quarter.window, quarter.end - 1)), {"currency": "GBP", "amount": amount})
+    draft.win(draft.on(quarter.last_workday))
+    return Planted((), "amounts in two currencies do not compare")
+
+
+def read_again(draft: Draft) -> Planted:
+    """Changes were lost on the way; what the re-read finds is known, but not who did it or when."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.mature(quarter.window - rng.randrange(4, 20), NEGOTIATION, quarter.end - 1)
+    at, draft.date = draft.on(some_workday(rng, quarter.window, quarter.end - 1)), quarter.end + 20
+    draft.write(at, {}, kind="gap", writer_kind="system")
+    found = {
+        "stage": draft.stages[draft.stage],
+        "close_date": format_date(draft.date),
+        "forecast_category": "Best Case",
+    }
+    draft.write(at + 3 * MINUTE, found, kind="snapshot", writer_kind="system")
+    draft.category = "Best Case"
+    finish(draft)
+    return Planted((), "found by reading the deal again after a gap: state, not behaviour")
+
+
 def last_evening_win(draft: Draft) -> Planted:
     """Won on the last evening of the quarter: in UTC it is the next quarter already."""
     rng, quarter = draft.rng, draft.quarter
@@ -280,6 +318,9 @@ LOOKALIKES: Final[dict[str, Callable[[Draft], Planted]]] = {
     "buyer's date": buyers_date,
     "bulk edit": bulk_edit,
     "early win": early_win,
+    "closed in two records": closed_in_two_records,
+    "other currency": other_currency,
+    "read again": read_again,
     "traded": traded,
     "one honest save": one_honest_save,
     "won well": won_well,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from wellwon.core.units import MINUTE, format_date
+from wellwon.core.units import HOUR, MINUTE, format_date
 from wellwon.simulate.deal import BY_FIELD, BY_LIST, PRICED, UNPRICED, Draft
 from wellwon.simulate.healthy import finish
 from wellwon.simulate.label import Planted
@@ -18,6 +18,7 @@ from wellwon.simulate.organisation import (
     EVALUATION,
     NEGOTIATION,
     PROPOSAL,
+    calendar,
     is_workday,
     some_workday,
     some_workdays,
@@ -49,6 +50,18 @@ def early_raise(draft: Draft) -> Planted:
     draft.price(draft.on(some_workday(rng, quarter.window, quarter.end - 1)), draft.discount + 650)
     finish(draft)
     return Planted((), "raised in the last days of a quarter that the deal is not dated in")
+
+
+def evening_before(draft: Draft) -> Planted:
+    """A raise on the evening before the window; by UTC it lies inside."""
+    rng, quarter = draft.rng, draft.quarter
+    draft.priced_by(BY_FIELD, BY_LIST)
+    draft.discount = 1_500
+    draft.mature(quarter.window - rng.randrange(12, 20), NEGOTIATION, quarter.end)
+    evening = calendar().midnight(quarter.window - 1) + 22 * HOUR
+    draft.price(evening + rng.randrange(60) * MINUTE, draft.discount + 650)
+    draft.win(draft.on(quarter.last_workday))
+    return Planted((), "raised on the evening before the last days began, local time", "mixed")
 
 
 def shallow_creep(draft: Draft) -> Planted:
@@ -200,6 +213,7 @@ def reopened_by_mistake(draft: Draft) -> Planted:
 NEAR_MISSES: Final[dict[str, Callable[[Draft], Planted]]] = {
     "small raise": small_raise,
     "early raise": early_raise,
+    "evening before": evening_before,
     "shallow creep": shallow_creep,
     "small cut": small_cut,
     "two acts": two_acts,

@@ -18,6 +18,7 @@ from wellwon.simulate.organisation import (
     EVALUATION,
     NEGOTIATION,
     PROPOSAL,
+    calendar,
     some_workday,
     some_workdays,
 )
@@ -32,8 +33,9 @@ def late_discount(draft: Draft) -> Planted:
     discount = draft.discount + rng.randrange(550, 1700, 50)
     severity = _severity_of_raise(discount - draft.discount, discount)
     if rng.random() < 0.3:
-        draft.win(draft.on(won_on), discount=discount)
-        reason = "the discount was raised with the win, in the last days"
+        evening = calendar().midnight(quarter.end) + 21 * HOUR
+        draft.win(evening if rng.random() < 0.4 else draft.on(won_on), discount=discount)
+        reason = "the discount was raised with the win, in the last days or on the last evening"
         return Planted(("late-discount",), reason, "pressured", severity=severity)
     draft.price(draft.on(raised_on), discount)
     draft.win(draft.on(won_on))

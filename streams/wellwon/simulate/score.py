@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.rule import SEVERITIES
 from wellwon.simulate.label import LOOKALIKE, NEAR_MISS, RULES, Label
 
 ALERT_MODE = "alert"
-RETRACTED = "retracted"
 
 
 @dataclass(slots=True)
