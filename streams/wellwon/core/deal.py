@@ -285,7 +285,7 @@ def lines_list_amount(lines: dict[str, Line]) -> int | None:
 def remember(history: tuple[M, ...], move: M, kept: int) -> tuple[M, ...]:
     """History with the move at its end; when full, the oldest that is not behaviour goes first."""
     grown = (*history, move)
-    if len(grown) <= kept:
+    if len(history) < kept:
         return grown
     for i, old in enumerate(grown[:-1]):
         if old.why != COUNTS:

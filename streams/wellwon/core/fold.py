@@ -47,6 +47,11 @@ from wellwon.core.rule import AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWN
 from wellwon.core.units import DAY
 
 DEFAULT_DATE_DAYS: Final = 7
+_PLAIN: Final = frozenset(
+    {"name", "account", "created_at", "currency", "deal_type", "pipeline", "labels", "next_step"}
+)
+_PRICED: Final = frozenset({"amount", "discount_percent", "list_amount", "term_months"})
+
 replace = msgspec.structs.replace
 
 
@@ -79,9 +84,8 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
     if kind == items.CREATED and not deal.created_at:
         deal.created_at = at
     was_open = deal.status == OPEN
-    was_annual, was_list = annual(deal.amount, deal.term_months), deal.list_amount
 
-    mask = _plain_fields(deal, values)
+    mask = 0 if _PLAIN.isdisjoint(values) else _plain_fields(deal, values)
     if kind == items.DELETED:
         deal.status, deal.closed_at = DELETED, at
         return EVERYTHING
@@ -93,10 +97,10 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
         mask |= _close_date(deal, change, why, was_open, ruleset)
     if "forecast_category" in values or "stage" in values:
         mask |= _category(deal, change, why, ruleset)
-    if kind == items.LINE_ITEM:
-        mask |= line_changed(deal, change)
-        mask |= priced(deal, change, why, was_open, was_annual, was_list)
-    elif "amount" in values or "discount_percent" in values or "list_amount" in values or "term_months" in values:
+    if kind == items.LINE_ITEM or not _PRICED.isdisjoint(values):
+        was_annual, was_list = annual(deal.amount, deal.term_months), deal.list_amount
+        if kind == items.LINE_ITEM:
+            mask |= line_changed(deal, change)
         mask |= priced(deal, change, why, was_open, was_annual, was_list)
     if "prepaid_months" in values:
         mask |= prepaid_changed(deal, change)
@@ -198,10 +202,10 @@ def _stage(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
         status = OPEN
     else:
         status = deal.status
-    before = ruleset.stage(deal.pipeline, deal.stage)
     if name == deal.stage and status == deal.status:
         return 0
 
+    before = ruleset.stage(deal.pipeline, deal.stage)
     position = stage.position if stage is not None and status == OPEN else -1
     progress = position > deal.top >= 0
     steps = position - before.position if before and before.status == OPEN and position >= 0 else 0

@@ -305,6 +305,9 @@ class Partition:
         if state.policy != self.ruleset.mark and self._policy_at:
             done = step(state, Clock(self._policy_at), self.ruleset)
             touched.keep(self._outcomes.conclude(out, key, done, POLICY))
+            state = touched.state
+        if state is None or not 0 <= state.wake_at <= self.clock:
+            return
         for clock in tuple(self._clocks):
             state = touched.state
             if state is None or not 0 <= state.wake_at <= clock:
