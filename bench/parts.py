@@ -1,6 +1,7 @@
 """What a change costs, part by part: the core's parts by wrapping them, the runtime's by doing only that.
 
-All figures are CPU time of the thread that does the work, in microseconds per change.
+The runtime's figures are CPU time of the thread that does the work. The core's are elapsed time, which is the same on a
+core of its own, because asking for CPU time costs more than some of the parts.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from cluster import Log, fill, named
 from machine import calibrate
 
 from wellwon.core import engine, partition, wire
-from wellwon.core.partition import Output, Partition
+from wellwon.core.outcome import Outcomes
+from wellwon.core.output import Output
+from wellwon.core.partition import Partition
 from wellwon.policy import compile_text
 from wellwon.runtime.metrics import Metrics
 from wellwon.runtime.outlet import Changelog, Outlet
@@ -40,42 +43,50 @@ Slices = list[list[Any]]
 
 
 class Clocks:
-    """CPU time by part: each part's own, without the parts that it calls."""
+    """Time by part: each part's own, without the parts that it calls, and without what the timing costs."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self._inner = [0]
-        self._cost = 0.0
-        self._cost = self._calibrated()
+        self._inner = [0.0]
+        self._inside = self._outside = 0.0
+        self._calibrate()
 
     def wrap(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, timed."""
-        now, inner = time.thread_time_ns, self._inner
+        now, inner, seconds = time.perf_counter, self._inner, self.seconds
+        inside, outside = self._inside, self._outside
+        seconds[part] = 0.0
 
         def timed(*arguments: Any, **named: Any) -> Any:
-            inner.append(0)
+            inner.append(0.0)
             began = now()
             try:
                 return function(*arguments, **named)
             finally:
                 spent = now() - began
-                own = spent - inner.pop()
-                inner[-1] += spent + int(self._cost * 1e9)
-                self.seconds[part] = self.seconds.get(part, 0.0) + own / 1e9 - self._cost / 2
+                seconds[part] += spent - inside - inner.pop()
+                inner[-1] += spent + outside
 
         return timed
 
-    def _calibrated(self) -> float:
-        """What timing costs by itself."""
-        count = 20_000
-        nothing = self.wrap("", lambda: None)
-        began = time.thread_time()
+    def _calibrate(self) -> None:
+        count = 50_000
+        nothing = self.wrap("", _nothing)
+        began = time.perf_counter()
         for _ in range(count):
-            nothing()
-        spent = time.thread_time() - began
-        self.seconds.clear()
-        self._inner[:] = [0]
-        return spent / count
+            nothing(None)
+        timed = (time.perf_counter() - began) / count
+        began = time.perf_counter()
+        for _ in range(count):
+            _nothing(None)
+        bare = (time.perf_counter() - began) / count
+        self._inside = self.seconds.pop("") / count - bare
+        self._outside = timed - bare - self._inside
+        self._inner[:] = [0.0]
+
+
+def _nothing(_argument: object) -> None:
+    return None
 
 
 CORE = (
@@ -85,7 +96,7 @@ CORE = (
     (partition, "step", "guard and fold"),
     (engine, "absorb", "guard and fold"),
     (engine, "_evaluate", "rules"),
-    (Partition, "_conclude", "reconcile, alerts, wins"),
+    (Outcomes, "conclude", "reconcile, alerts, wins"),
     (Partition, "_flush", "serialise"),
 )
 
