@@ -79,6 +79,8 @@ def test_chaos(tmp_path: Path, pytestconfig: pytest.Config) -> None:
         found = oracle.found(settings)
     told = "\n".join(chaos.story)
     assert len(expected.alerts) > 100, told
+    assert not found.conflicts, told
+    assert found.alerts.keys() == expected.alerts.keys(), told
     assert found.alerts == expected.alerts, told
     assert found.wins == expected.wins, told
     assert found.states == expected.states, told

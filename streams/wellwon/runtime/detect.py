@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import faust
+from faust.tables import TableManager
 from faust.types import TP
 
 from wellwon.core.state import CONTROL_KEY
@@ -42,6 +43,15 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class _NoTables(TableManager):
+    """Faust's tables, of which there are none: it would wait a second for them to be declared."""
+
+    async def on_start(self) -> None:
+        """Begin to answer assignments at once."""
+        await self._update_channels()
+        await self.recovery.start()
+
+
 def new_app(settings: Settings, group: str) -> faust.App:
     """Return a Faust app with the settings that every worker here has."""
     return faust.App(
@@ -57,6 +67,7 @@ def new_app(settings: Settings, group: str) -> faust.App:
         broker_max_poll_records=MAX_POLL_RECORDS,
         consumer_auto_offset_reset="earliest",
         store="memory://",
+        TableManager=_NoTables,
         datadir=str(settings.data / "faust"),
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -62,6 +62,9 @@ class Owned:
         self.changelog = changelog
         self.position = -1
         """The next offset of the log to be applied; -1 before the first slice."""
+        control = store.get(CONTROL_KEY)
+        self._place = -1 if control is None else int.from_bytes(control[9:17], "big", signed=True)
+        """How far the log was applied when the control record was last written."""
         self.lineage = b""
         """The record that says which log the states come from."""
         self._outlet = outlet
@@ -82,6 +85,7 @@ class Owned:
             self._metrics.gaps.inc(records[0].offset - self.position)
         output = self.core.apply(records)
         self.position = records[-1].offset + 1
+        self._place = max(self._place, records[-1].offset)
         self._emit(output, len(records), records[0].timestamp)
 
     def settle(self) -> bool:
@@ -124,7 +128,15 @@ class Owned:
         self._metrics.forget(self.number)
         self._metrics.count_open({labels: -number for labels, number in self._open.items()})
 
+    def _place_control(self, states: dict[bytes, bytes | None]) -> None:
+        """Give the core's control record its place in the log, so that a restore can tell an older one from a newer."""
+        value = states.get(CONTROL_KEY)
+        if value is not None:
+            place = self._place.to_bytes(8, "big", signed=True)
+            states[CONTROL_KEY] = self.store[CONTROL_KEY] = value[:9] + place + value[17:]
+
     def _emit(self, output: Output, records: int, timestamp: int | None) -> None:
+        self._place_control(output.states)
         urgent: list[Record] = [(self._alerts, key, value) for key, value in output.alerts]
         urgent += [(self._wins, key, value) for key, value in output.wins]
         urgent += [(self._rereads, key, value) for key, value in output.rereads]

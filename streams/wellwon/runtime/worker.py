@@ -13,19 +13,27 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+from confluent_kafka import KafkaException
+
 from wellwon.core.partition import Partition
+from wellwon.core.state import NewerState
 from wellwon.policy import PolicyError, compile_text
 from wellwon.runtime import logs, topics, upkeep
 from wellwon.runtime.detect import Detect
 from wellwon.runtime.endpoint import Endpoint
+from wellwon.runtime.outlet import DeliveryFailed
 from wellwon.runtime.owned import Core
+from wellwon.runtime.restore import Refused
 from wellwon.runtime.settings import Settings, SettingsError
+from wellwon.runtime.zombies import Superseded
 
 log = logging.getLogger(__name__)
 
 GC_THRESHOLDS = (50_000, 20, 100)
 """At its defaults the collector takes 44 % of the CPU of the slice path, and finds nothing."""
 STOP_S = 30.0
+FORESEEN = (Refused, NewerState, DeliveryFailed, Superseded, OSError, KafkaException)
+"""Failures whose message says it all; others are logged with where they came from."""
 
 
 def build_detect(settings: Settings) -> Detect:
@@ -113,7 +121,8 @@ async def _run(settings: Settings) -> int:
             wait.cancel()
         log.info("stopping")
     if detect.failure is not None:
-        log.error("%s", detect.failure, exc_info=detect.failure if settings.log_level == "debug" else None)
+        foreseen = isinstance(detect.failure, FORESEEN)
+        log.error("%s", detect.failure, exc_info=None if foreseen else detect.failure)
         return 1
     log.info("stopped")
     return 0
