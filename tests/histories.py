@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
@@ -83,9 +83,9 @@ class History:
 
     seed: int
     policy: str
-    records: tuple[Record, ...]
+    records: tuple[Record, ...] = field(repr=False)
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         lines = "\n".join(f"  {record.offset:3} {record.value.decode()}" for record in self.records)
         return f"History of seed {self.seed}, policy {self.policy!r}:\n{lines}"
 

@@ -6,7 +6,7 @@ changes mean, so the tail is folded again on top of the base. Beyond the tail th
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,7 +39,7 @@ _CORRECTABLE: Final = {
 _CORRECTABLE_LINE: Final = ("quantity", "unit_price", "list_price")
 
 replace = msgspec.structs.replace
-_copy = copy.copy
+_copy: Callable[[Deal], Deal] = Deal.__copy__  # type: ignore[attr-defined]  # the stubs leave it out
 
 
 @dataclass(slots=True)
@@ -102,9 +102,10 @@ def _settle(
 
 def _absorb_late(base: Deal, tail: tuple[Change, ...], now: Deal, change: Change, ruleset: Ruleset) -> Absorbed:
     if change.at < now.last_at - ruleset.lateness_ms:
-        base, now = _copy(base), _copy(now)
-        mask = fold_late(base, change) | fold_late(now, change)
-        return Absorbed(base, tail, now, mask, late=True)
+        base = _copy(base)
+        mask = fold_late(base, change) | fold_late(_copy(now), change)
+        # As a restored state would be: with the late change before the tail.
+        return Absorbed(base, tail, refold(base, tail, ruleset) if tail else base, mask, late=True)
     place = len(tail)
     while place and tail[place - 1].at > change.at:
         place -= 1
@@ -131,7 +132,7 @@ def _written(change: Change, ruleset: Ruleset) -> dict[str, Any]:
     values = change.values
     if change.kind == LINE_ITEM:
         return {f"{change.line_item_id}.{name}": values[name] for name in _CORRECTABLE_LINE if name in values}
-    if change.kind in (SNAPSHOT, ANSWER, ACTIVITY, GAP):
+    if change.kind in (ANSWER, ACTIVITY, GAP):
         return {}
     written = {name: values[name] for name in _CORRECTABLE if name in values}
     if "forecast_category" in written:
@@ -174,6 +175,8 @@ def _pair_corrections(base: Deal, tail: tuple[Change, ...], ruleset: Ruleset) ->
             old = value[name] if name in value else _in_base(base, name)
             value[name] = new
             j = last.get(name)
+            if new == old and j is not None:
+                continue  # written again, not changed
             if j is None:
                 if name in change.undoes:  # its first half has left the tail: settled
                     marks[i][0].add(name)
@@ -182,8 +185,10 @@ def _pair_corrections(base: Deal, tail: tuple[Change, ...], ruleset: Ruleset) ->
             elif (
                 j >= 0
                 and new == before[name]
+                and change.writer_kind == USER
                 and change.writer
                 and change.writer == tail[j].writer
+                and SNAPSHOT not in (change.kind, tail[j].kind)
                 and change.at - tail[j].at <= ruleset.correction_ms
             ):
                 marks[j][0].add(name)
@@ -214,11 +219,10 @@ def seen_before(seen: bytes, source_id: bytes) -> bool:
 def remember_id(seen: bytes, source_id: bytes, at: int) -> bytes:
     """The ids with one more: the last 64 within 72 h."""
     second = at // SECOND
-    if seen:
-        start = max(0, len(seen) - (IDS_KEPT - 1) * _SEEN_SIZE)
-        # Big-endian seconds compare as bytes.
-        oldest = max(0, second - IDS_KEPT_MS // SECOND).to_bytes(4, "big")
-        while start < len(seen) and seen[start + _ID_SIZE : start + _SEEN_SIZE] < oldest:
-            start += _SEEN_SIZE
-        seen = seen[start:]
+    if len(seen) >= IDS_KEPT * _SEEN_SIZE:
+        seen = seen[_SEEN_SIZE:]
+    # Big-endian seconds compare as bytes.
+    oldest = (second - IDS_KEPT_MS // SECOND).to_bytes(4, "big")
+    while seen and seen[_ID_SIZE:_SEEN_SIZE] < oldest:
+        seen = seen[_SEEN_SIZE:]
     return seen + source_id + second.to_bytes(4, "big")
