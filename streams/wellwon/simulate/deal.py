@@ -24,6 +24,7 @@ from wellwon.simulate.organisation import (
     office_hours,
     workday,
 )
+from wellwon.simulate.save import Line, Save
 
 UNPRICED: Final = "unpriced"
 """Only an amount: the discount is unknown."""
@@ -34,36 +35,6 @@ PRICED: Final = (BY_FIELD, BY_LIST, BY_LINES)
 
 GAP: Final = 61 * MINUTE
 """Saves of a deal are further apart than any correction, and than the hour that push-to-close asks for."""
-
-
-@dataclass(slots=True)
-class Save:
-    """One record of the change topic: what was written, by whom, when, and when it is delivered."""
-
-    at: int
-    kind: str
-    values: dict[str, Any]
-    writer: str
-    writer_kind: str = "user"
-    bulk: int = 1
-    transaction: int = 0
-    """Number of the save within the deal: records of one save share it."""
-    line_item_id: str = ""
-    direction: str = ""
-    """For activity: outbound or inbound."""
-    changes: tuple[int, ...] = ()
-    """For reclassified: numbers of the records that were part of a bulk edit."""
-    deliveries: tuple[int, ...] = (0,)
-    """Milliseconds between the commit and each delivery."""
-
-
-@dataclass(slots=True)
-class Line:
-    """A line item's fixed part; list price in hundredths."""
-
-    id: str
-    quantity: int
-    list_price: int
 
 
 @dataclass

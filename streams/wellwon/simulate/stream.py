@@ -18,13 +18,14 @@ import orjson
 
 from wellwon.core.envelope import SCHEMA
 from wellwon.core.units import SECOND, format_instant
-from wellwon.simulate.deal import Draft, Save
+from wellwon.simulate.deal import Draft
 from wellwon.simulate.healthy import healthy
 from wellwon.simulate.label import HEALTHY, LOOKALIKE, NEAR_MISS, PRESSURED, Label, Planted
 from wellwon.simulate.lookalikes import LOOKALIKES
 from wellwon.simulate.near_misses import NEAR_MISSES
 from wellwon.simulate.organisation import SEGMENTS, calendar, owner_id, quarter
 from wellwon.simulate.pressure import PRESSURES
+from wellwon.simulate.save import Save
 
 SOURCE: Final = "simulator"
 LIVES: Final = 2_000
