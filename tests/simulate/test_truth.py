@@ -55,7 +55,7 @@ def run(simulation: Simulation, policy: str = "") -> Run:
     return Run(labels, said, score(labels.values(), said), summary, dead_letters)
 
 
-@pytest.fixture(scope="module", params=[(1, 1), (4, 8)], ids="seed {0[0]}, {0[1]} quarters".format)
+@pytest.fixture(scope="module", params=[(1, 1), (4, 12)], ids="seed {0[0]}, {0[1]} quarters".format)
 def played(request: pytest.FixtureRequest) -> Run:
     seed, quarters = request.param
     return run(Simulation(seed, 2_000, quarters, pressured=0.3, lookalikes=0.3, near_misses=0.25))

@@ -179,8 +179,11 @@ class Draft:
             return self.price(at, self.discount, **{**values, **more})
         return self.write(at, {**values, **more})
 
-    def price(self, at: int, discount: int, **more: Any) -> Save:
-        """The price is set, for the first time or anew, in the way that this deal is priced."""
+    def price(self, at: int, discount: int, *, lines_last: bool = False, **more: Any) -> Save:
+        """The price is set, for the first time or anew, in the way that this deal is priced.
+
+        ``lines_last``: the amount is delivered before the line items that it follows from.
+        """
         self.discount = discount
         transaction = len(self.saves)
         values: dict[str, Any] = {"amount": format_money(self.amount), **more}
@@ -188,15 +191,21 @@ class Draft:
             values["discount_percent"] = format_percent(discount)
         elif self.style == BY_LIST:
             values["list_amount"] = format_money(self.listed)
-        elif self.style == BY_LINES:
-            for line in self.lines:
-                save = self.write(at, {
-                    "quantity": str(line.quantity),
-                    "unit_price": format_money(line.list_price * (10_000 - discount) // 10_000),
-                    "list_price": format_money(line.list_price),
-                }, kind="line_item", transaction=transaction)  # fmt: skip
-                save.line_item_id = line.id
+        if lines_last:
+            save = self.write(at, values, transaction=transaction)
+            self._price_lines(at, transaction)
+            return save
+        self._price_lines(at, transaction)
         return self.write(at, values, transaction=transaction)
+
+    def _price_lines(self, at: int, transaction: int) -> None:
+        for line in self.lines if self.style == BY_LINES else ():
+            values = {
+                "quantity": str(line.quantity),
+                "unit_price": format_money(line.list_price * (10_000 - self.discount) // 10_000),
+                "list_price": format_money(line.list_price),
+            }
+            self.write(at, values, kind="line_item", transaction=transaction).line_item_id = line.id
 
     def redate(self, at: int, day: int, **how: Any) -> Save:
         """The close date moves."""

@@ -37,7 +37,7 @@ def late_discount(draft: Draft) -> Planted:
         draft.win(evening if rng.random() < 0.4 else draft.on(won_on), discount=discount)
         reason = "the discount was raised with the win, in the last days or on the last evening"
         return Planted(("late-discount",), reason, "pressured", severity=severity)
-    draft.price(draft.on(raised_on), discount)
+    draft.price(draft.on(raised_on), discount, lines_last=rng.random() < 0.5)
     draft.win(draft.on(won_on))
     reason = "the discount was raised at once in the last days, nothing in return"
     return Planted(("late-discount",), reason, "pressured", severity=severity)
