@@ -82,8 +82,9 @@ def read_win(deal: Deal, alerts: tuple[AlertState, ...], ruleset: Ruleset) -> Wi
 
 
 def _has_history(deal: Deal) -> bool:
+    """Somebody was seen to do something with the deal before the save that won it."""
     moves: tuple[Move, ...] = (*deal.dates, *deal.prices, *deal.amounts, *deal.stages)
-    return any(move.why == COUNTS for move in moves)
+    return any(move.why == COUNTS and move.commit != deal.won_commit for move in moves)
 
 
 def _price_held(deal: Deal, base: int | None) -> bool | None:
