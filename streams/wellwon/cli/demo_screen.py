@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +34,8 @@ class Screen:
     """Prints the show from the opening to the closing; nothing when quiet."""
 
     def __init__(self, *, quiet: bool = False) -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a terminal that knows no tick shows a question mark
         self._console = Console(quiet=quiet, highlight=False)
         if not self._console.is_terminal:
             self._console.width = _PIPE_WIDTH
