@@ -74,12 +74,12 @@ class Run:
         return asdict(self)
 
 
-def _peer(script: str, python: Path) -> Callable[[Settings], tuple[list[str], dict[str, str] | None]]:
+def _peer(script: str, python: Path, *more: str) -> Callable[[Settings], tuple[list[str], dict[str, str] | None]]:
     def start(settings: Settings) -> tuple[list[str], dict[str, str] | None]:
         settings.data.mkdir(parents=True)
         arguments = [settings.kafka, settings.topic(topics.CHANGES), settings.group]
         if script != "raw.py":
-            arguments.append(str(settings.data))
+            arguments += [str(settings.data), *more]
         return [str(python), str(PEERS / script), *arguments], None
 
     return start
@@ -96,7 +96,14 @@ def worker(streams: Path) -> Callable[[Settings], tuple[list[str], dict[str, str
 
 RAW = Contender("raw", "librdkafka + orjson, nothing done", _peer("raw.py", Path(sys.executable)))
 FAUST = Contender("faust", "Faust as documented, push counter", _peer("plain_faust.py", Path(sys.executable)), 40.0)
-QUIX = Contender("quix", "Quix Streams, push counter", _peer("quix.py", BENCH_PYTHON))
+QUIX = Contender(
+    "quix", "Quix Streams, push counter, a write for every change", _peer("quix.py", BENCH_PYTHON, "every")
+)
+QUIX_BARE = Contender(
+    "quix-bare",
+    "Quix Streams, push counter, a write for every close date",
+    _peer("quix.py", BENCH_PYTHON, "bare"),
+)
 PLAIN = Contender("wellwon", "**wellwon, every rule**", worker(ROOT / "streams"), is_wellwon=True)
 
 

@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import aiokafka
+
 from cluster import Log, fill, named
 from machine import calibrate
-
 from wellwon.core import engine, partition, wire
 from wellwon.core.outcome import Outcomes
 from wellwon.core.output import Output
@@ -140,7 +140,12 @@ def measure(settings: Settings, changes: int, rounds: int) -> dict[str, Any]:
     split["sum"] = total + split["fetch and FIFO"] + split["produce"] + split["metrics"]
     speed = calibrate()
     rows = [
-        {"part": part, "budget": BUDGET.get(part), "us": split[part] * 1e6, "scaled": split[part] * 1e6 * REFERENCE_US / speed}
+        {
+            "part": part,
+            "budget": BUDGET.get(part),
+            "us": split[part] * 1e6,
+            "scaled": split[part] * 1e6 * REFERENCE_US / speed,
+        }
         for part in (*BUDGET, *sorted(set(split) - set(BUDGET) - {"sum"}), "sum")
     ]
     return {"changes": changes, "slice": SLICE, "orjson_us": speed, "rows": rows, "profile": profile(slices)}
@@ -231,5 +236,3 @@ def _metrics(outputs: list[Output]) -> float:
     for output in outputs:
         metrics.count(SLICE, output.counts)
     return time.thread_time() - began
-
-

@@ -58,9 +58,9 @@ def _throughput(found: dict[str, Any]) -> str:
         )
     head = ("", "changes/s", "x Quix", "CPU s per million", "peak MB", "alerts")
     return (
-        f"### Throughput\n\n{found['changes']:,} changes ({found['value_bytes']} bytes each) of {found['deals']:,} deals"
-        f" and {found['clocks']:,} clock records in 4 partitions; one core for the broker, one for the worker; median of"
-        f" {found['rounds']} rounds, in turn.\n\n" + _table(head, rows)
+        f"### Throughput\n\n{found['changes']:,} changes ({found['value_bytes']} bytes each) of {found['deals']:,}"
+        f" deals and {found['clocks']:,} clock records in 4 partitions; one core for the broker, one for the worker;"
+        f" median of {found['rounds']} rounds, in turn.\n\n" + _table(head, rows)
     )
 
 

@@ -1,4 +1,4 @@
-"""How long a worker that holds many deals takes to be ready again: from its checkpoint, and from the changelog alone."""
+"""How long a worker with many deals takes to be ready again: from its checkpoint, and from the changelog alone."""
 
 from __future__ import annotations
 

@@ -44,10 +44,10 @@ def say(text: str) -> None:
 def throughput(changes: int, rounds: int, only: list[str] | None) -> dict[str, Any]:
     """All contenders (or `only` these) over one log, in turn, `rounds` times."""
     import compiled
-    from contenders import COMPILED, FAUST, PLAIN, QUIX, RAW, measure
+    from contenders import COMPILED, FAUST, PLAIN, QUIX, QUIX_BARE, RAW, measure
     from contenders import compiled as compiled_worker
 
-    contenders = [contender for contender in (RAW, FAUST, QUIX, PLAIN) if not only or contender.name in only]
+    contenders = [contender for contender in (RAW, FAUST, QUIX, QUIX_BARE, PLAIN) if not only or contender.name in only]
     if not only or COMPILED in only:
         contenders.append(compiled_worker(compiled.build(environment())))
     with cluster("throughput") as settings:
@@ -110,7 +110,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (default 3)")
     parser.add_argument("--seconds", type=int, default=60, help="of the latency measurement (default 60)")
     parser.add_argument("--deals", type=int, default=1_000_000, help="held at the restart (default 1,000,000)")
-    parser.add_argument("--only", nargs="*", metavar="NAME", help="contenders: raw faust quix wellwon wellwon-compiled")
+    parser.add_argument(
+        "--only", nargs="*", metavar="NAME", help="contenders: raw faust quix quix-bare wellwon wellwon-compiled"
+    )
     asked = parser.parse_args()
     if wrong := set(asked.parts) - set(names):
         parser.error(f"unknown: {', '.join(sorted(wrong))}")

@@ -1,4 +1,8 @@
-"""Quix Streams with its own durable state (RocksDB and a changelog). Counts the pushes of each deal, and no more."""
+"""Quix Streams with its own durable state (RocksDB and a changelog). Counts the pushes of each deal, and no more.
+
+``bare`` touches the state only for changes that carry a close date. ``every`` keeps the number of the deal's changes as
+well, so that each change is a write, as it is where more is to be known of a deal than its close date.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,23 @@ from typing import Any
 
 from quixstreams import Application, State
 
-kafka, topic, group, data = sys.argv[1:]
+kafka, topic, group, data, mode = sys.argv[1:]
 
 
-def is_change(change: dict[str, Any]) -> bool:
-    """Clock and policy records are not for a counter."""
-    return bool((change.get("values") or {}).get("close_date"))
+def is_counted(change: dict[str, Any]) -> bool:
+    """Whether the counter looks at a change; clock and policy records have no deal."""
+    return bool(change.get("opportunity_id") if mode == "every" else (change.get("values") or {}).get("close_date"))
 
 
 def count_pushes(change: dict[str, Any], state: State) -> dict[str, Any]:
     """A push: the close date moved to a later day."""
-    date, before = change["values"]["close_date"], state.get("close_date")
-    if before is not None and date > before:
-        state.set("pushes", state.get("pushes", 0) + 1)
-    state.set("close_date", date)
+    if date := change["values"].get("close_date"):
+        before = state.get("close_date")
+        if before is not None and date > before:
+            state.set("pushes", state.get("pushes", 0) + 1)
+        state.set("close_date", date)
+    if mode == "every":
+        state.set("changes", state.get("changes", 0) + 1)
     return change
 
 
@@ -33,7 +40,7 @@ app = Application(
     loglevel="WARNING",
 )
 changes = app.dataframe(app.topic(topic, key_deserializer="bytes", value_deserializer="json"))
-changes = changes.filter(is_change).apply(count_pushes, stateful=True)
+changes = changes.filter(is_counted).apply(count_pushes, stateful=True)
 
 if __name__ == "__main__":
     app.run()
