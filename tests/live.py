@@ -199,3 +199,9 @@ def log_ends(settings: Settings) -> dict[int, int]:
         }
     finally:
         consumer.close()
+
+
+def wait_for_the_end(settings: Settings) -> None:
+    """Wait until everything in the log now is durable."""
+    ends = log_ends(settings)
+    until(lambda: all(offset >= ends[p] or not ends[p] for p, offset in committed(settings).items()), "the log's end")

@@ -12,53 +12,14 @@ import orjson
 import pytest
 
 import oracle
-from live import Worker, committed, log_ends, produce, read, until
+from live import Worker, produce, read, until, wait_for_the_end
+from pushed import change, deals
 from wellwon.core.state import PREFIX, VERSION
 from wellwon.runtime import deadletters, topics
 from wellwon.runtime.restore import LINEAGE
 from wellwon.runtime.settings import Settings
 
 Start = Callable[..., Worker]
-
-
-def change(number: int, deal: str, at: str, **values: object) -> tuple[bytes, bytes]:
-    """A change of a deal by a person."""
-    record = {
-        "id": f"test:{number}",
-        "opportunity_id": deal,
-        "source": "test",
-        "occurred_at": at,
-        "kind": "created" if number == 0 else "changed",
-        "writer": {"id": "u1", "kind": "user"},
-        "values": values,
-    }
-    return deal.encode(), orjson.dumps(record)
-
-
-def pushed_deal(deal: str, start: int = 0) -> list[tuple[bytes, bytes]]:
-    """A deal whose close date moves out of one quarter after the other, in its last days."""
-    base = {"stage": "Negotiation/Review", "amount": "50000.00", "currency": "USD", "name": deal, "owner_id": "u1"}
-    steps = [
-        ("2026-01-10T09:00:00Z", {**base, "close_date": "2026-03-31", "forecast_category": "Commit"}),
-        ("2026-03-30T16:00:00Z", {"close_date": "2026-06-30"}),
-        ("2026-06-29T16:00:00Z", {"close_date": "2026-09-30"}),
-        ("2026-09-29T16:00:00Z", {"close_date": "2026-12-31"}),
-    ]
-    return [change(start + number, deal, at, **values) for number, (at, values) in enumerate(steps)]
-
-
-def deals(count: int) -> list[tuple[bytes, bytes]]:
-    """Pushed deals, their changes in the order of time."""
-    histories = [pushed_deal(f"deal-{number}") for number in range(count)]
-    return [
-        (key, value.replace(b'"test:', b'"%s:' % key)) for step in zip(*histories, strict=True) for key, value in step
-    ]
-
-
-def wait_for_the_end(settings: Settings) -> None:
-    """Wait until everything in the log now is durable."""
-    ends = log_ends(settings)
-    until(lambda: all(offset >= ends[p] or not ends[p] for p, offset in committed(settings).items()), "the log's end")
 
 
 def assert_equal_to_the_core_alone(settings: Settings) -> oracle.Outcome:
@@ -77,7 +38,7 @@ def test_changes_in_alerts_out(live: Settings, start: Start) -> None:
     wait_for_the_end(live)
     metrics = worker.metrics()
     assert metrics["wellwon_changes_total"] == 160
-    assert metrics["wellwon_state_deals"] in (0, 40)
+    until(lambda: worker.metrics().get("wellwon_state_deals") == 40, "the gauges")
     assert worker.stop() == 0
     found = assert_equal_to_the_core_alone(live)
     assert len({alert["opportunity_id"] for alert in map(orjson.loads, found.alerts.values())}) == 40

@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from wellwon.core.state import PREFIX, VERSION, NewerState
+from wellwon.core.state import PREFIX, VERSION, NewerState, read_prefix
 from wellwon.runtime import checkpoint, topics
 from wellwon.runtime.connection import librdkafka
+from wellwon.runtime.outlet import GENERATION
 from wellwon.runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -160,7 +161,11 @@ def _read_tail(consumer: Consumer, topic: str, partition: int, begin: int, found
                 raise KafkaException(error)
             key, value = message.key() or b"", message.value()
             if value is None:
-                pop(key, None)
+                if _outlived(message, get(key)):
+                    stale.add(key)
+                else:
+                    pop(key, None)
+                    stale.discard(key)
             elif key == LINEAGE:
                 store[key] = value
             else:
@@ -185,6 +190,12 @@ def _read_tail(consumer: Consumer, topic: str, partition: int, begin: int, found
             if time.monotonic() > deadline:
                 raise Refused(f"{topic}-{partition} stopped at offset {position} of {end}: is the broker well?")
     _take_lineage(found)
+
+
+def _outlived(tombstone: Message, state: bytes | None) -> bool:
+    """Tell whether a tombstone comes from a worker that should have been gone when the state was written."""
+    by = [int(number) for name, number in tombstone.headers() or () if name == GENERATION]
+    return bool(by) and state is not None and by[0] < read_prefix(state).generation
 
 
 def _check(settings: Settings, source: Log, consumer: Consumer, partition: int, found: Restored) -> None:

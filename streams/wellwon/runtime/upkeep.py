@@ -28,6 +28,13 @@ async def keep_clock(detect: Detect) -> None:
         await asyncio.sleep(detect.settings.clock_seconds)
 
 
+async def notice_crash(detect: Detect) -> None:
+    """End when Faust has given up by itself: nothing would be processed any more. Raises the reason."""
+    app: Any = detect.app
+    await app._crashed.wait()
+    raise app.crash_reason or RuntimeError("Faust crashed and gave no reason")
+
+
 async def observe(detect: Detect) -> None:
     """Update the gauges every second."""
     topic = detect.settings.topic(topics.CHANGES)

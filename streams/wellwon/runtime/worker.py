@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from confluent_kafka import KafkaException
+from kafka.errors import KafkaError
 
 from wellwon.core.partition import Partition
 from wellwon.core.state import NewerState
@@ -66,8 +67,8 @@ async def working(detect: Detect) -> AsyncIterator[Endpoint]:
     await endpoint.start()
     detect.open()
     starting = asyncio.ensure_future(detect.app.start())
-    duties = [detect.settling(), upkeep.observe(detect), upkeep.watch_changelog(detect)]
-    duties.append(upkeep.write_checkpoints(detect))
+    duties = [detect.settling(), upkeep.notice_crash(detect), upkeep.observe(detect)]
+    duties += [upkeep.watch_changelog(detect), upkeep.write_checkpoints(detect)]
     if settings.clock == "wall":
         duties.append(upkeep.keep_clock(detect))
     tasks = [starting, *map(asyncio.ensure_future, duties)]
@@ -134,7 +135,7 @@ def run(settings: Settings) -> int:
     gc.set_threshold(*GC_THRESHOLDS)
     try:
         return asyncio.run(_run(settings))
-    except (PolicyError, OSError) as error:
+    except (PolicyError, KafkaError, OSError) as error:
         log.error("%s", error)
         return 1
 
