@@ -129,7 +129,7 @@ def history(seed: int, most: int, clock_every: int, deals: int = 1) -> History:
             records.append(again._replace(offset=len(records)))
         else:
             late = rng.choice((MINUTE, 9 * MINUTE, HOUR)) if dice < 0.2 else 0
-            records.append(change(event(rng), at - late, number, len(records), deal))
+            records.append(change(event(rng, at - late), at - late, number, len(records), deal))
     for _ in range(rng.choice((1, 90))):
         ticked += clock_every
         records.append(clock(ticked, len(records)))
@@ -151,8 +151,8 @@ def created(rng: Random) -> dict[str, Any]:
     return {"kind": "created", "values": values, "writer": {"id": "anna", "kind": "user"}}
 
 
-def event(rng: Random) -> dict[str, Any]:
-    """One thing that happens to a deal, without its time and id."""
+def event(rng: Random, at: int) -> dict[str, Any]:
+    """One thing that happens to a deal, without its id; records of an instant may be of one save."""
     dice = rng.random()
     if dice < 0.06:
         return {"kind": "answer", "answer": rng.choice(("buyer_date", "traded", "approved", "not_right")), "by": "anna"}
@@ -163,8 +163,8 @@ def event(rng: Random) -> dict[str, Any]:
     writer = rng.choice((*[{"id": "anna", "kind": "user"}] * 6, {"id": "ben", "kind": "user"},
                          {"id": "sync", "kind": "integration"}))  # fmt: skip
     found: dict[str, Any] = {"kind": "changed", "writer": writer}
-    if rng.random() < 0.15:
-        found["transaction"] = rng.choice(("t1", "t2"))
+    if rng.random() < 0.6:
+        found["transaction"] = f"t{at}"
     if rng.random() < 0.06:
         found["bulk"] = 30
     if dice < 0.22:

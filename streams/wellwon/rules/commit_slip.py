@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from wellwon.core.calendar import Period
-from wellwon.core.deal import COUNTS, CategoryMove, DateMove, Deal, StageMove, standing
+from wellwon.core.deal import COUNTS, LATE, CategoryMove, DateMove, Deal, StageMove, standing
 from wellwon.core.model import CLOSED, COMMIT, LOST, OPEN, WON
 from wellwon.core.rule import ANY_BUSINESS, CATEGORY, DATE, HIGH, STAGE, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY
@@ -137,21 +137,23 @@ def _slip(view: View) -> Slip | None:
 def _last_promise(view: View) -> tuple[Period, int, int] | None:
     """The period for which the deal was last in Commit under its lock and is not any more, from when and until when."""
     deal, calendar = view.deal, view.calendar
+    dates = [move for move in deal.dates if move.why != LATE]
     category, date, until = deal.category, deal.close_date, deal.closed_at or view.at
-    instants = {move.at for move in deal.dates} | {move.at for move in deal.categories} | {0}
     kept = -1
+    instants = {move.at for move in dates} | {move.at for move in deal.categories} | {0}
     for i, since in enumerate(sorted(instants, reverse=True)):
-        if category == COMMIT and date is not None:
+        is_now = i == 0 and deal.status == OPEN
+        if category == COMMIT and date is not None and (is_now or since < until):
             period = calendar.period_of_day(date)
-            if i == 0 and deal.status == OPEN:
+            if is_now:
                 kept = period.index  # it is in Commit for this period
             elif period.index != kept:
                 lock = view.midnight(calendar.window_start(period, view.ruleset.commit_lock_days))
                 if until >= lock:
                     return period, since, until
-        date = next((move.old for move in deal.dates if move.at == since), date)
+        date = next((move.old for move in dates if move.at == since), date)
         category = next((move.old for move in deal.categories if move.at == since), category)
-        until = since
+        until = min(until, since)  # what was written after the close is no promise
     return None
 
 
