@@ -103,6 +103,7 @@ def restore(settings: Settings, source: Log, partitions: Iterable[int], folder: 
             "group.id": f"{settings.group}-restore",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
             "fetch.wait.max.ms": 100,
             "fetch.error.backoff.ms": 100,
             "queued.max.messages.kbytes": 65_536,
@@ -156,9 +157,12 @@ def _read_tail(consumer: Consumer, topic: str, partition: int, begin: int, found
         for message in batch:
             error = message.error()
             if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF or error.retriable():
-                    continue
-                raise KafkaException(error)
+                if error.code() == KafkaError._PARTITION_EOF:
+                    position = max(position, message.offset() or 0)  # compaction may have left nothing before the end
+                elif not error.retriable():
+                    raise KafkaException(error)
+                continue
+            position = (message.offset() or 0) + 1
             key, value = message.key() or b"", message.value()
             if value is None:
                 if _outlived(message, get(key)):
@@ -181,14 +185,10 @@ def _read_tail(consumer: Consumer, topic: str, partition: int, begin: int, found
                 else:
                     stale.add(key)
         if batch:
-            position = batch[-1].offset() + 1
             deadline = time.monotonic() + IDLE_S
             found.from_changelog += len(batch)
-        else:
-            # Compaction may have removed the last offsets; the consumer's position still passes them.
-            position = max(position, consumer.position([TopicPartition(topic, partition)])[0].offset)
-            if time.monotonic() > deadline:
-                raise Refused(f"{topic}-{partition} stopped at offset {position} of {end}: is the broker well?")
+        elif time.monotonic() > deadline:
+            raise Refused(f"{topic}-{partition} stopped at offset {position} of {end}: is the broker well?")
     _take_lineage(found)
 
 

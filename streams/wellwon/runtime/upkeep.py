@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from aiokafka.errors import KafkaError
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from wellwon.core.wire import encode_clock
@@ -46,7 +47,11 @@ async def observe(detect: Detect) -> None:
 
 
 def _log_end(detect: Detect, tp: TP) -> int | None:
-    end: Any = detect.app.consumer.highwater(tp)
+    consumer: Any = detect.app.consumer
+    try:
+        end: int | None = consumer.highwater(tp)
+    except (AssertionError, ConsumerNotStarted):  # aiokafka asserts that the partition is still assigned
+        return None
     return end
 
 
@@ -61,7 +66,7 @@ async def watch_changelog(detect: Detect) -> None:
         quiet = {owned: owned.changelog.next for owned in owned_now.values() if owned.pipeline.empty}
         try:
             ends = await detect.app.consumer.highwaters(*[TP(topic, owned.number) for owned in quiet])
-        except KafkaError as error:
+        except (KafkaError, AssertionError, ConsumerNotStarted) as error:
             log.warning("the end of the changelog is not known: %s", error)
             continue
         for owned, expected in quiet.items():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from wellwon.core.state import read_prefix
 from wellwon.runtime.connection import librdkafka
@@ -42,7 +42,8 @@ def overwritten(
     """
     consumer = Consumer(
         librdkafka(settings)
-        | {"group.id": f"{settings.group}-restore", "enable.auto.commit": False, "auto.offset.reset": "error"}
+        | {"group.id": f"{settings.group}-restore", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+        | {"enable.partition.eof": True}
     )
     keys: set[bytes] = set()
     try:
@@ -51,13 +52,16 @@ def overwritten(
             position = start
             while position < end:
                 for message in consumer.consume(1_000, timeout=1.0):
-                    if message.error() is None and (offset := message.offset()) is not None:
-                        position = offset + 1
-                        if offset < end and (key := message.key()):
-                            keys.add(key)
-                            if generation_of(message) > generation:
-                                raise Superseded(f"{topic}-{partition} belongs to another worker by now")
-                position = max(position, consumer.position([TopicPartition(topic, partition)])[0].offset)
+                    error, offset = message.error(), message.offset() or 0
+                    if error is not None:
+                        if error.code() == KafkaError._PARTITION_EOF:
+                            position = max(position, offset)
+                        continue
+                    position = offset + 1
+                    if offset < end and (key := message.key()):
+                        keys.add(key)
+                        if generation_of(message) > generation:
+                            raise Superseded(f"{topic}-{partition} belongs to another worker by now")
     finally:
         consumer.close()
     keys.discard(LINEAGE)
