@@ -21,7 +21,7 @@ def is_counted(change: dict[str, Any]) -> bool:
 
 def count_pushes(change: dict[str, Any], state: State) -> dict[str, Any]:
     """A push: the close date moved to a later day."""
-    if date := change["values"].get("close_date"):
+    if date := (change.get("values") or {}).get("close_date"):
         before = state.get("close_date")
         if before is not None and date > before:
             state.set("pushes", state.get("pushes", 0) + 1)
