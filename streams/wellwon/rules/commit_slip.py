@@ -73,7 +73,7 @@ class Slip(NamedTuple):
 def RULE(view: View, params: Params) -> Finding | None:
     """The promise that was last given, if it was not kept and that is not long ago."""
     deal = view.deal
-    if deal.status == WON or not _ever_in_commit(deal) or not _moved_since(deal, view.at - params.days * DAY):
+    if deal.status == WON or not _may_have_slipped(deal, view.at - params.days * DAY):
         return None
     slip = _slip(view)
     if slip is None:
@@ -87,13 +87,15 @@ def RULE(view: View, params: Params) -> Finding | None:
     return Finding(severity, key, slip.move.commit, _title(view, slip), _evidence(view, slip, params))
 
 
-def _ever_in_commit(deal: Deal) -> bool:
-    return deal.category == COMMIT or any(move.old == COMMIT for move in deal.categories)
-
-
-def _moved_since(deal: Deal, at: int) -> bool:
-    """Whether anything that could be a slip happened after this instant."""
-    return any(history and history[-1].at > at for history in (deal.dates, deal.categories, deal.stages))
+def _may_have_slipped(deal: Deal, since: int) -> bool:
+    """The cheap question: was it ever in Commit, and pushed out of a period, downgraded or lost since then?"""
+    if deal.category != COMMIT and all(move.old != COMMIT for move in deal.categories):
+        return False
+    if deal.status == LOST:
+        return deal.closed_at > since
+    return any(move.at > since and move.crossed and reading.is_push(move) for move in deal.dates) or any(
+        move.at > since and move.old == COMMIT and move.why == COUNTS for move in deal.categories
+    )
 
 
 def _slip(view: View) -> Slip | None:

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import PriceMove
+from wellwon.core.deal import COUNTS, PriceMove
 from wellwon.core.model import LOST
 from wellwon.core.rule import DATE, HIGH, INFO, PRICE, SEVERITIES, STAGE, WARNING, Finding, View, param, rule
 from wellwon.core.units import format_money, format_percent
@@ -60,7 +60,7 @@ def RULE(view: View, params: Params) -> Finding | None:
     least = params.points * POINT
     if not deal.prices or deal.status == LOST:
         return None
-    candidates = [move for move in deal.prices if reading.raised_above_baseline(move, least)]
+    candidates = [move for move in deal.prices if move.why == COUNTS and reading.raised_above_baseline(move, least)]
     if not candidates:
         return None
     standing = reading.points_over_baseline(view)

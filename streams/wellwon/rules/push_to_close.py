@@ -37,7 +37,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from wellwon.core.calendar import Period
-from wellwon.core.deal import COUNTS, Deal, StageMove, Touch, standing
+from wellwon.core.deal import COUNTS, Deal, Move, StageMove, Touch, standing
 from wellwon.core.model import COMMIT, OPEN
 from wellwon.core.rule import (
     AMOUNT,
@@ -112,7 +112,7 @@ def RULE(view: View, params: Params) -> Finding | None:
     if view.today < first_day:
         return None
     began = view.midnight(first_day)
-    if not _is_dated_in(deal, period, began):
+    if _moves_since(deal, began) < params.acts or not _is_dated_in(deal, period, began):
         return None
     acts = _one_a_save(_acts(deal, period, began, params))
     if not _is_push(acts, params):
@@ -135,6 +135,18 @@ def _most_acts(deal: Deal) -> int:
         len(deal.dates) + len(deal.prices) + len(deal.amounts) + len(deal.categories) + len(deal.stages)
         + len(deal.touches) // 2
     )  # fmt: skip
+
+
+def _moves_since(deal: Deal, began: int) -> int:
+    """More acts than this the window cannot have: few deals come further."""
+    moves = sum(touch.at >= began for touch in deal.touches)
+    histories: tuple[tuple[Move, ...], ...] = (deal.dates, deal.prices, deal.amounts, deal.categories, deal.stages)
+    for history in histories:
+        for move in reversed(history):
+            if move.at < began:
+                break
+            moves += 1
+    return moves
 
 
 def _is_dated_in(deal: Deal, period: Period, began: int) -> bool:
