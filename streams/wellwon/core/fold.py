@@ -138,10 +138,8 @@ def fold_late(deal: Deal, change: Change) -> int:
 
 
 def _by_time(history: tuple[Any, ...], late: Any, kept: int) -> tuple[Any, ...]:
-    """The history with a late move in its place; a full one gives up nothing that counts for it."""
-    if len(history) >= kept and all(move.why == COUNTS for move in history):
-        return history
-    return tuple(sorted(remember(history, late, kept), key=lambda move: move.at))
+    """The history with a late move in its place; a full one gives up nothing for it."""
+    return history if len(history) >= kept else tuple(sorted((*history, late), key=lambda move: move.at))
 
 
 # --- fields without behaviour ---------------------------------------------------------------------------------
