@@ -5,8 +5,8 @@ Since the last stage progress the close date was pushed twice or more, and the p
 was 21 days or longer, or they sum up to 45 days; or a single push of 60 days or longer.
 
 ## Why it matters
-A date that moves while the stage does not is a hope, not a plan. Deals that were pushed twice close far less often than
-their category says, and they carry the forecast's error from one period into the next.
+A date that moves while the stage does not is a hope, not a plan, and carries the forecast's error from one period into
+the next. Moving alone says little, for deals that are won move their dates as well: it is the standstill that counts.
 
 ## Example
 ```timeline

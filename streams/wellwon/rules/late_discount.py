@@ -5,8 +5,9 @@ Inside the window, on a deal dated in this period, one save raised the discount 
 discount that stood a day after the deal was first priced (the baseline). It holds until the price is back.
 
 ## Why it matters
-A price that gives way to the calendar, not to the customer, is given away: the customer learns to wait for the end of
-the quarter, and the next renewal starts from the lower price.
+A price that gives way to the calendar is given away: the customer learns to wait for the end of the quarter, and the
+next renewal starts from the lower price. At an enterprise software vendor, prices that followed the sellers' quarter
+ends cost 6 to 8 % of revenue (Larkin, Journal of Labor Economics 32(2), 2014).
 
 ## Example
 ```timeline

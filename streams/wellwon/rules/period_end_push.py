@@ -5,8 +5,7 @@ A deal that was in Commit or Best Case, and dated in this period, when the windo
 took the date over the period's end.
 
 ## Why it matters
-This is how a forecast is missed: not by deals that are lost, but by those that leave in the last week, when nothing can
-take their place.
+A deal that leaves the forecast in the last days leaves a gap that nothing can fill any more.
 
 ## Example
 ```timeline

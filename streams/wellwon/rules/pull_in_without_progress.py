@@ -5,8 +5,8 @@ In the last 30 days of a quarter (10 of a month) the close date was pulled in fr
 the late stage, and there was no stage progress from 7 days before on.
 
 ## Why it matters
-A forecast that is filled by dates and not by customers looks full until its last day. Most of these deals go back to
-where they were, after the number was promised.
+A forecast that is filled by dates and not by customers looks full until its last day. When the deals go back to where
+they were, the number has been promised already.
 
 ## Example
 ```timeline

@@ -8,8 +8,8 @@ boundary; a re-dating within the period; Commit without stage progress; a jump o
 48 hours without an inbound one. One save counts once, as its strongest.
 
 ## Why it matters
-One act may have a good reason. Several kinds within days are the picture of a deal that is pushed, not bought: it
-closes cheaper, or not at all, and the customers who were pushed leave first.
+One act may have a good reason. Several kinds within days are the picture of a deal that is pushed, not bought: what it
+brings this quarter was taken from its price, from the next quarter, or from the customer's goodwill.
 
 ## Example
 ```timeline
