@@ -160,6 +160,13 @@ def test_a_correction_stays_one_when_its_first_half_has_left_the_tail() -> None:
     assert whys(deal) == [CORRECTION, CORRECTION]
 
 
+def test_a_value_written_again_in_between_is_no_half_of_it_whatever_has_left_the_tail() -> None:
+    out, again = saved(0, close_date="2026-10-25"), saved(15, "sync", close_date="2026-10-25")
+    back, late = saved(25, close_date="2026-09-25"), saved(45, next_step="mail")
+    deal = after(out, again, back, saved(50, next_step="call"), late)
+    assert whys(deal) == [CORRECTION, CORRECTION]
+
+
 def test_a_late_change_between_the_halves_undoes_the_correction() -> None:
     out, back = saved(0, close_date="2026-10-25"), saved(6, close_date="2026-09-25")
     deal = after(out, back, saved(3, "ben", close_date="2026-11-25"))

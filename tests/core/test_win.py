@@ -160,6 +160,13 @@ def test_pressure_of_long_ago_does_not_make_a_win_pressured() -> None:
     assert facts(text + WON) == ("no", "yes", "unknown", "mixed")
 
 
+def test_a_retracted_alert_is_no_pressure() -> None:
+    """A slip of the hand, put right within minutes, was told and taken back."""
+    slip = "2026-09-01 10:00  discount=14 by=anna\n2026-09-22 10:00  discount=30 by=anna\n"
+    assert facts(MATURE + slip + "2026-09-22 10:05  discount=14 by=anna\n" + WON)[3] == "mixed"
+    assert facts(MATURE + slip + "2026-09-22 11:05  discount=14 by=anna\n" + WON)[3] == "pressured"
+
+
 def test_fewer_than_two_facts_are_no_reading() -> None:
     assert facts("2026-06-01 10:00  created stage=Prospecting close_date=2026-09-25 by=anna\n" + WON) == (
         "unknown", "yes", "unknown", "unknown",

@@ -174,9 +174,9 @@ def _pair_corrections(base: Deal, tail: tuple[Change, ...], ruleset: Ruleset) ->
         for name, new in _written(change, ruleset).items():
             old = value[name] if name in value else _in_base(base, name)
             value[name] = new
-            j = last.get(name)
-            if new == old and j is not None:
+            if new == old:
                 continue  # written again, not changed
+            j = last.get(name)
             if j is None:
                 if name in change.undoes:  # its first half has left the tail: settled
                     marks[i][0].add(name)

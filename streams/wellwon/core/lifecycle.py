@@ -83,8 +83,8 @@ def reconcile(
         if finding is None:
             if known is not None:
                 # A resolution is a revision of its own: its id must differ from what it resolves.
-                closed = replace(known, closed_at=at, revision=known.revision + 1)
                 ended = RETRACTED if commit and known.commit == commit else resolved_reason
+                closed = replace(known, closed_at=at, revision=known.revision + 1, retracted=ended == RETRACTED)
                 transitions.append(Transition(RESOLVED, ended, closed, None))
         elif known is None:
             opened = _open(alerts, rule, finding, modes.get(rule, ALERT), period, at)
@@ -178,7 +178,10 @@ def _newly_covered(
         leaders = [
             t.alert
             for t in transitions
-            if t.kind == OPENED and t.alert.commit == alert.commit and t.alert.mode == ALERT and not t.alert.covered_by
+            if t.kind != RESOLVED
+            and t.alert.commit == alert.commit
+            and t.alert.mode == ALERT
+            and not t.alert.covered_by
         ]
         if leaders and _order(leaders[0].rule) < _order(alert.rule):
             by = fingerprint(leaders[0].rule, deal, leaders[0].period)
@@ -189,9 +192,10 @@ def _newly_covered(
 
 
 def shares_a_save(alerts: tuple[AlertState, ...], transitions: list[Transition]) -> bool:
-    """Whether an alert just opened from a save from which another one is open already."""
-    opened = {t.alert.commit for t in transitions if t.kind == OPENED and t.alert.commit}
-    return any(a.commit in opened and not a.closed_at and not a.covered_by for a in alerts) if opened else False
+    """Whether an alert just opened, or changed, from a save from which another one is open already."""
+    told = {t.alert.rule: t.alert.commit for t in transitions if t.kind != RESOLVED and t.alert.commit}
+    saves = set(told.values())
+    return any(a.commit in saves and a.rule not in told and not a.closed_at and not a.covered_by for a in alerts)
 
 
 def _order(rule: str) -> tuple[int, str]:

@@ -26,6 +26,8 @@ class AlertState(msgspec.Struct, array_like=True, gc=False, frozen=True):
     commit: int
     covered_by: str
     mode: str
+    retracted: bool = False
+    """Resolved because what it told did not happen that way: it says nothing of the deal."""
 
 
 class WinState(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -135,9 +137,9 @@ class Control(msgspec.Struct, array_like=True):
 _decode_control = msgspec.msgpack.Decoder(Control).decode
 
 
-def encode_control(control: Control, *, epoch: int, generation: int) -> bytes:
-    """The changelog value under `CONTROL_KEY`."""
-    return PREFIX.pack(VERSION, epoch, generation, -1, -1) + _encode(control)
+def encode_control(control: Control, *, epoch: int, generation: int, offset: int) -> bytes:
+    """The changelog value under `CONTROL_KEY`. Every record up to ``offset`` has had its whole effect."""
+    return PREFIX.pack(VERSION, epoch, generation, offset, -1) + _encode(control)
 
 
 def decode_control(value: bytes) -> Control:

@@ -131,7 +131,10 @@ def _pressing(alerts: tuple[AlertState, ...], at: int) -> list[AlertState]:
     return [
         alert
         for alert in alerts
-        if alert.rule in PRESSURE_RULES and alert.opened_at <= at and (not alert.closed_at or alert.closed_at >= since)
+        if alert.rule in PRESSURE_RULES
+        and not alert.retracted
+        and alert.opened_at <= at
+        and (not alert.closed_at or alert.closed_at >= since)
     ]
 
 
