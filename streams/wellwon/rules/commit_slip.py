@@ -32,7 +32,7 @@ from typing import Final, NamedTuple
 
 from wellwon.core.calendar import Period
 from wellwon.core.deal import COUNTS, LATE, CategoryMove, DateMove, Deal, StageMove, standing
-from wellwon.core.model import CLOSED, COMMIT, LOST, OPEN, WON
+from wellwon.core.model import BEST_CASE, COMMIT, LOST, OMITTED, OPEN, PIPELINE, WON
 from wellwon.core.rule import ANY_BUSINESS, CATEGORY, DATE, HIGH, STAGE, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading
@@ -46,6 +46,9 @@ class Params:
     high_days: int = param(7, ge=0, le=90, unit="days", doc="Out of the period by more than this is high.")
     days: int = param(14, ge=1, le=90, unit="days", doc="How long after the slip began it is told.")
 
+
+BELOW: Final = frozenset({BEST_CASE, PIPELINE, OMITTED})
+"""What Commit can be downgraded to; of a label that the policy does not know nobody can say that it is less."""
 
 PUSHED: Final = "pushed out"
 DOWNGRADED: Final = "downgraded"
@@ -112,7 +115,7 @@ def _slip(view: View) -> Slip | None:
     downgrades = [
         move
         for move in deal.categories
-        if move.at == ended_at and move.why == COUNTS and move.old == COMMIT and move.new != CLOSED
+        if move.at == ended_at and move.why == COUNTS and move.old == COMMIT and move.new in BELOW
     ]
     # What took the date out without a seller's doing (the buyer's date, a bulk edit) took the promise with it.
     losses = [
