@@ -151,7 +151,7 @@ def _evaluate(state: State, mask: int, ruleset: Ruleset, meter: Meter | None, *,
             if finding is not None or name in holding:
                 findings[name] = finding
     if deal.status != OPEN:
-        view.wakes_at(leaves_at(deal, ruleset))
+        view.wakes_at(max(leaves_at(deal, ruleset), at + 1))
     if view.wake_at >= 0 and not 0 <= state.wake_at <= view.wake_at:
         state.wake_at = view.wake_at
     return result

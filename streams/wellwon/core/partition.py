@@ -34,7 +34,8 @@ from wellwon.core.units import DAY, format_instant
 from wellwon.core.wakes import Wakes
 
 FUTURE_MS: Final = DAY
-"""A change this far ahead of the partition's clock has a wrong date; it would push its deal's time ahead."""
+"""A change this far ahead of the partition's clock and of its own record's time has a wrong date; it would push its
+deal's time ahead."""
 
 
 class Record(Protocol):
@@ -99,6 +100,8 @@ class Partition:
         self._touched: dict[bytes, _Touched] = {}
         self._control_changed = False
         self._policy_at = 0
+        self._applied = -1
+        """The last offset applied."""
         self._seconds = seconds
         self._meter: Meter | None = None
         self._slices = 0
@@ -118,6 +121,8 @@ class Partition:
         self._clocks, self._policy_queue = [], []
         if control is not None:
             saved = decode_control(control)
+            _, epoch, _, offset, _ = PREFIX.unpack_from(control)
+            self._applied = offset if epoch == self.epoch else -1
             self._clocks = saved.clocks
             self.clock = max(saved.clocks, default=0)
             self._policy_at = saved.policy_at
@@ -154,6 +159,10 @@ class Partition:
             self._meter = Meter(self._seconds)
         for record in slice_:
             out.end_offset = record.offset
+            if record.offset <= self._applied:
+                out.counts.skipped += 1  # before a restart; its whole effect is in the states
+                continue
+            self._applied = record.offset
             key: bytes | None = record.key
             value: bytes | None = record.value
             offset = record.offset
@@ -171,7 +180,7 @@ class Partition:
             elif isinstance(item, PolicyRecord):
                 self._new_policy(out, item, key, value, offset)
             else:
-                self._change(out, key, value, offset, decoded, item)
+                self._change(out, key, value, offset, decoded, item, getattr(record, "timestamp", 0))
         self._finish(out)
         if self._meter is not None:
             out.counts.rule_seconds = {rule: spent * METERED for rule, spent in self._meter.seconds.items()}
@@ -179,7 +188,14 @@ class Partition:
         return out
 
     def _change(
-        self, out: Output, key: bytes | None, value: bytes, offset: int, decoded: Decoded, item: DealItem
+        self,
+        out: Output,
+        key: bytes | None,
+        value: bytes,
+        offset: int,
+        decoded: Decoded,
+        item: DealItem,
+        written_at: int,
     ) -> None:
         deal_key = decoded.opportunity_id.encode()
         if key != deal_key:
@@ -190,7 +206,7 @@ class Partition:
             )
             out.reject(key, value, offset, reason, f"{detail}: changes are keyed by opportunity id")
             return
-        if self.clock and item.at > self.clock + FUTURE_MS:
+        if self.clock and item.at > max(self.clock, written_at) + FUTURE_MS:
             ahead = f"occurred_at {format_instant(item.at)} is ahead of the clock {format_instant(self.clock)}"
             out.reject(key, value, offset, "in_the_future", ahead)
             return
@@ -202,19 +218,19 @@ class Partition:
         try:
             self._settle_deal(out, deal_key, touched)
             done = step(touched.state, item, self.ruleset, self.clock, self._meter)
+            touched.offset = offset
+            if done.outcome == DUPLICATE:
+                out.counts.duplicates += 1
+                return
+            touched.keep(self._outcomes.conclude(out, deal_key, done, CHANGE, (key, value, offset)))
         except Exception as error:
             # A value that the core cannot digest must not stop the others; the state is as before.
             out.reject(key, value, offset, "not_applied", f"{type(error).__name__}: {error}")
-            return
-        touched.offset = offset
-        if done.outcome == DUPLICATE:
-            out.counts.duplicates += 1
             return
         if done.outcome == LATE:
             out.counts.late += 1
         if decoded.kind == items.GAP:
             out.rereads.append((deal_key, _reread(decoded, item)))
-        touched.keep(self._outcomes.conclude(out, deal_key, done, CHANGE, (key, value, offset)))
 
     def _touch(self, key: bytes) -> _Touched:
         touched = self._touched.get(key)
@@ -251,7 +267,7 @@ class Partition:
         while self._settle_some(out):
             pass  # what fell due before belongs to the old policy
         self._use(item.policy)
-        self._policy_at = max(item.at, self.clock)
+        self._policy_at = self.clock or item.at
         self._flush(out)
         self._policy_queue = self._deals()
 
@@ -275,7 +291,7 @@ class Partition:
             key = self._policy_queue.pop()
             left -= 1
             if key in self._store or key in self._touched:
-                self._settle_deal(out, key, self._touch(key))
+                self._settle_or_skip(out, key)
             if not self._policy_queue:
                 self._control_changed = True
         while left and self._clocks:
@@ -287,8 +303,18 @@ class Partition:
                 self._control_changed = True
                 continue
             left -= 1
-            self._settle_deal(out, due, self._touch(due))
+            self._settle_or_skip(out, due)
         return left < deals
+
+    def _settle_or_skip(self, out: Output, key: bytes) -> None:
+        touched = self._touch(key)
+        try:
+            self._settle_deal(out, key, touched)
+        except Exception as error:
+            # The deal sleeps until it changes; the others go on.
+            out.reject(key, None, -1, "not_settled", f"{type(error).__name__}: {error}")
+            if touched.state is not None:
+                touched.keep(msgspec.structs.replace(touched.state, wake_at=-1, policy=self.ruleset.mark))
 
     def _wake_of(self, key: bytes) -> int:
         touched = self._touched.get(key)
@@ -332,7 +358,7 @@ class Partition:
         if self._control_changed:
             # Last: where this is durable, so is every state that it presupposes.
             control = Control(self._clocks, self.policy, self._policy_at, bool(self._policy_queue))
-            value = encode_control(control, epoch=self.epoch, generation=self.generation)
+            value = encode_control(control, epoch=self.epoch, generation=self.generation, offset=self._applied)
             self._store[CONTROL_KEY] = out.states[CONTROL_KEY] = value
             self._control_changed = False
 
@@ -347,7 +373,11 @@ class Partition:
                 store.pop(key, None)
                 states[key] = None
                 continue
-            value = encode_state(state, epoch=epoch, generation=generation, offset=touched.offset)
+            try:
+                value = encode_state(state, epoch=epoch, generation=generation, offset=touched.offset)
+            except Exception as error:
+                out.reject(key, None, touched.offset, "not_stored", f"{type(error).__name__}: {error}")
+                continue
             if state.wake_at >= 0:
                 stored = store.get(key)
                 if stored is None or PREFIX.unpack_from(stored)[4] != state.wake_at:

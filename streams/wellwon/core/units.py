@@ -18,6 +18,7 @@ Every parser raises ``ValueError`` with the text that it could not read.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
@@ -34,15 +35,18 @@ LAST_DAY: Final = date(2100, 12, 31).toordinal() - _EPOCH_ORDINAL
 """Dates outside 1990..2100 are slips of the hand; calendars are built for this range."""
 
 _DECIMALS_MAX: Final = 10**15
+NUMBER_MAX: Final = 40
+"""Characters of a number: longer ones are rubbish, and would fill the cache."""
 
 
 @lru_cache(maxsize=65_536)
 def parse_date(text: str) -> int:
     """Day number of ``YYYY-MM-DD``."""
     try:
-        if len(text) != 10 or text[4] != "-" or text[7] != "-":
+        year, month, number = text[:4], text[5:7], text[8:]
+        if len(text) != 10 or text[4] != "-" or text[7] != "-" or not (year + month + number).isdecimal():
             raise ValueError
-        day = date(int(text[:4]), int(text[5:7]), int(text[8:])).toordinal() - _EPOCH_ORDINAL
+        day = date(int(year), int(month), int(number)).toordinal() - _EPOCH_ORDINAL
     except ValueError:
         raise ValueError(f"{text!r} is not a date (YYYY-MM-DD)") from None
     if not FIRST_DAY <= day <= LAST_DAY:
@@ -115,6 +119,8 @@ def format_instant(at: int) -> str:
 @lru_cache(maxsize=65_536)
 def _parse_scaled(text: str, digits: int) -> int:
     """A decimal string as an integer of ``10**-digits``, rounded half away from zero."""
+    if len(text) > NUMBER_MAX:
+        raise ValueError(f"{text[:20]!r}... is not a number: it has more than {NUMBER_MAX} characters")
     body = text.strip()
     negative = body.startswith("-")
     whole, _, fraction = body.lstrip("+-").partition(".")
@@ -128,19 +134,12 @@ def _parse_scaled(text: str, digits: int) -> int:
     return -value if negative else value
 
 
-def _from_float(value: float, digits: int) -> int:
-    scaled = value * 10**digits
-    if not abs(scaled) <= _DECIMALS_MAX:  # also refuses NaN
-        raise ValueError(f"{value!r} is not a usable number")
-    return int(scaled + (0.5 if scaled >= 0 else -0.5))
-
-
 def _parse_number(value: str | int | float, digits: int) -> int:
-    if isinstance(value, str):
-        return _parse_scaled(value, digits)
     if isinstance(value, bool):
         raise ValueError(f"{value!r} is not a number")
-    return _from_float(float(value), digits)
+    if isinstance(value, float):
+        value = format(Decimal(repr(value)), "f")  # as it was written: 1.005 is not 1.00499...
+    return _parse_scaled(value if isinstance(value, str) else str(value)[: NUMBER_MAX + 1], digits)
 
 
 def parse_money(value: str | int | float) -> int:

@@ -13,44 +13,38 @@ GRAIN: Final = MINUTE
 
 
 class Wakes:
-    """Deals by wake-up time. Entries may be stale: what counts is the time that the deal itself gives when due."""
+    """Deals by wake-up time. An entry may be stale: what counts is the time that the deal itself gives when due."""
 
-    __slots__ = ("_heap", "_keys")
+    __slots__ = ("_far", "_grains", "_near", "_reached")
 
     def __init__(self, noted: Iterable[tuple[int, bytes]] = ()) -> None:
-        self._keys: dict[int, list[bytes]] = {}
+        self._far: dict[int, list[bytes]] = {}
         for wake_at, key in noted:
-            self._keys.setdefault(wake_at // GRAIN, []).append(key)
-        self._heap = sorted(self._keys)
+            self._far.setdefault(wake_at // GRAIN, []).append(key)
+        self._grains = sorted(self._far)
+        self._near: list[tuple[int, bytes]] = []
+        """The minutes that a clock has reached, in exact order."""
+        self._reached = -1
 
     def note(self, key: bytes, wake_at: int) -> None:
         """A deal wakes at this instant."""
         grain = wake_at // GRAIN
-        keys = self._keys.get(grain)
-        if keys is None:
-            self._keys[grain] = [key]
-            heapq.heappush(self._heap, grain)
-        else:
+        if grain <= self._reached:
+            heapq.heappush(self._near, (wake_at, key))
+        elif (keys := self._far.get(grain)) is not None:
             keys.append(key)
+        else:
+            self._far[grain] = [key]
+            heapq.heappush(self._grains, grain)
 
     def next_due(self, clock: int, wake_of: Callable[[bytes], int]) -> bytes | None:
         """Take out a deal that is due by this clock; None if there is none. ``wake_of`` gives -1 for never."""
-        while self._heap and self._heap[0] * GRAIN <= clock:
-            grain = self._heap[0]
-            keys = self._keys[grain]
-            later: list[bytes] = []
-            while keys:
-                key = keys.pop()
-                wake_at = wake_of(key)
-                if wake_at // GRAIN != grain:
-                    continue  # woken or moved since it was noted
-                if wake_at <= clock:
-                    keys.extend(later)
-                    return key
-                later.append(key)
-            if later:
-                self._keys[grain] = later
-                return None
-            del self._keys[grain]
-            heapq.heappop(self._heap)
+        while self._grains and self._grains[0] * GRAIN <= clock:
+            self._reached = heapq.heappop(self._grains)
+            for key in self._far.pop(self._reached):
+                heapq.heappush(self._near, (wake_of(key), key))
+        while self._near and self._near[0][0] <= clock:
+            wake_at, key = heapq.heappop(self._near)
+            if wake_at >= 0 and wake_of(key) == wake_at:  # not woken or moved since it was noted
+                return key
         return None

@@ -20,6 +20,8 @@ from wellwon.core.units import format_instant, parse_date, parse_instant, parse_
 
 MAX_BYTES: Final = 1024 * 1024
 TEXT_KEPT: Final = 255
+BULK_MAX: Final = 1_000_000_000
+LABELS_MAX: Final = 32
 
 
 class DecodeError(Exception):
@@ -113,7 +115,10 @@ def _values(raw: dict[str, Any], fields: dict[str, Callable[[Any], Any]]) -> dic
             if read is not None:
                 values[name] = None if value is None else read(value)
             elif name.startswith("labels.") and fields is FIELDS:
-                values.setdefault("labels", {})[name[7:]] = "" if value is None else _text(value)
+                labels = values.setdefault("labels", {})
+                labels[_text(name[7:])] = "" if value is None else _text(value)
+                if len(labels) > LABELS_MAX:
+                    raise DecodeError("bad_value", f"values: more than {LABELS_MAX} labels")
             # A field that this version does not know is no reason to lose the others.
         except ValueError as error:
             raise DecodeError("bad_value", f"values.{name}: {error}") from None
@@ -146,6 +151,7 @@ def decode(value: bytes) -> Decoded:
         return Decoded("", item, "wellwon", wire.kind)
     if not wire.opportunity_id:
         raise DecodeError("no_opportunity_id", "opportunity_id is missing or empty")
+    _identifier("opportunity_id", wire.opportunity_id)
     at = _at("occurred_at", wire.occurred_at)
     if wire.kind == items.RECLASSIFIED:
         ids = tuple(source_hash(change) for change in wire.changes)
@@ -162,17 +168,25 @@ def _change(wire: Envelope, at: int) -> Change:
     if kind == items.LINE_ITEM:
         if not wire.line_item_id:
             raise DecodeError("no_line_item_id", "line_item_id is missing or empty")
+        _identifier("line_item_id", wire.line_item_id)
         line_item_id, values = wire.line_item_id, _values(wire.values, LINE_FIELDS)
     elif kind == items.ANSWER:
         if wire.answer not in items.ANSWERS:
             raise DecodeError("bad_value", f"answer {wire.answer!r}; known: {', '.join(items.ANSWERS)}")
-        values = {"answer": wire.answer, "by": wire.by, "note": wire.note[:TEXT_KEPT], "rule": wire.rule}
+        values = {
+            "answer": wire.answer,
+            "by": wire.by[:TEXT_KEPT],
+            "note": wire.note[:TEXT_KEPT],
+            "rule": wire.rule[:TEXT_KEPT],
+        }
     elif kind == items.ACTIVITY:
         if wire.direction not in ("inbound", "outbound"):
             raise DecodeError("bad_value", f"direction {wire.direction!r} is neither inbound nor outbound")
-        values = {"direction": wire.direction, "channel": wire.channel}
+        values = {"direction": wire.direction, "channel": wire.channel[:TEXT_KEPT]}
     else:
         values = _values(wire.values, FIELDS)
+    if not 0 <= wire.bulk <= BULK_MAX:
+        raise DecodeError("bad_value", f"bulk {wire.bulk} is not a number of deals (up to {BULK_MAX:,})")
     writer = wire.writer
     if writer is not None and writer.kind not in items.WRITER_KINDS:
         raise DecodeError("bad_value", f"writer.kind {writer.kind!r}; known: {', '.join(items.WRITER_KINDS)}")
@@ -181,12 +195,17 @@ def _change(wire: Envelope, at: int) -> Change:
         kind=kind,
         source_id=source_hash(wire.id),
         commit=zlib.crc32((wire.transaction or wire.id).encode()) or 1,
-        writer=(writer.id or "") if writer is not None else "",
+        writer=(writer.id or "")[:TEXT_KEPT] if writer is not None else "",
         writer_kind=writer.kind if writer is not None else "system",
         bulk=wire.bulk,
         values=values,
         line_item_id=line_item_id,
     )
+
+
+def _identifier(name: str, text: str) -> None:
+    if len(text) > TEXT_KEPT or not text.isprintable():
+        raise DecodeError("bad_value", f"{name} {text[:40]!r} is not an id (up to {TEXT_KEPT} printable characters)")
 
 
 def _at(name: str, text: str) -> int:
