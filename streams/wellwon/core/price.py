@@ -84,10 +84,12 @@ def prepaid_changed(deal: Deal, change: Change) -> int:
 
 def priced(deal: Deal, change: Change, why: int, was_open: bool, was_annual: int | None, was_list: int | None) -> int:
     """Amount, discount, list amount or term changed: take the fields over, then remember what moved."""
-    values, mask = change.values, 0
+    values, mask, restarts = change.values, 0, False
     if "term_months" in values:
         old_term = deal.term_months
         deal.term_months = values["term_months"]
+        # An amount of an unknown term and one of a known term do not compare: filling it in cuts nothing.
+        restarts = bool(old_term) != bool(deal.term_months)
         if old_term and deal.term_months and deal.term_months > old_term:
             give(deal, change.at, change.commit)
             mask |= PRICE | AMOUNT
@@ -102,11 +104,11 @@ def priced(deal: Deal, change: Change, why: int, was_open: bool, was_annual: int
         why = CORRECTION
     elif why == COUNTS and not was_open and deal.won_commit != change.commit:
         why = NOT_OPEN
-    mask |= _amount(deal, change, why, was_annual, was_list)
+    mask |= _amount(deal, change, why, was_annual, was_list, restarts)
     return mask | reprice(deal, change, why, was_annual, was_list)
 
 
-def _amount(deal: Deal, change: Change, why: int, old: int | None, was_list: int | None) -> int:
+def _amount(deal: Deal, change: Change, why: int, old: int | None, was_list: int | None, restarts: bool) -> int:
     now_list = lines_list_amount(deal.lines) if deal.lines else deal.list_field
     scope = _scope(was_list, now_list)
     last = deal.amounts[-1] if deal.amounts else None
@@ -118,13 +120,13 @@ def _amount(deal: Deal, change: Change, why: int, old: int | None, was_list: int
     if new == old:
         return AMOUNT if "amount" in change.values or "currency" in change.values else 0
     if same_commit and last is not None:
-        old, scope = last.old, max(scope, last.scope)
+        old, scope, restarts = last.old, max(scope, last.scope), restarts or last.why == RESTART
         deal.amounts = deal.amounts[:-1]
     if deal.status != OPEN and why == COUNTS:
         why = CLOSE_WRITE
     elif old is None:
         why = FIRST
-    if "currency" in change.values and deal.amounts == () and old is not None:
+    if restarts or ("currency" in change.values and deal.amounts == () and old is not None):
         why = RESTART
     if old != new:
         traded = deal.rose_commit == change.commit != 0
