@@ -181,8 +181,12 @@ MOVES_KEPT: Final = 12
 STAGES_KEPT: Final = 16
 OWNERS_KEPT: Final = 4
 TOUCHES_KEPT: Final = 24
+LABELS_KEPT: Final = 32
 LINES_KEPT: Final = 200
 PERIODS_LEFT_KEPT: Final = 8
+
+MONEY_MAX: Final = 10**15
+"""Ten trillion: sums beyond it are rubbish, and would not fit the stored form."""
 
 BY_LINES: Final = 1
 BY_FIELD: Final = 2
@@ -277,9 +281,9 @@ def annual(amount: int | None, term_months: int | None) -> int | None:
 
 
 def lines_list_amount(lines: dict[str, Line]) -> int | None:
-    """Sum of list price x quantity in hundredths, None where no line has a list price."""
-    total = sum(line.list_price * line.quantity for line in lines.values() if line.list_price)
-    return total // 1_000 if total > 0 else None
+    """Sum of list price x quantity in hundredths, None where no line has a list price or the sum is absurd."""
+    total = sum(line.list_price * line.quantity for line in lines.values() if line.list_price) // 1_000
+    return total if 0 < total <= MONEY_MAX else None
 
 
 def remember(history: tuple[M, ...], move: M, kept: int) -> tuple[M, ...]:

@@ -21,6 +21,7 @@ from wellwon.core.deal import (
     COUNTS,
     DEFAULT_DATE,
     FIRST,
+    LABELS_KEPT,
     LATE,
     MOVES_KEPT,
     NOT_A_PERSON,
@@ -47,9 +48,7 @@ from wellwon.core.rule import AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWN
 from wellwon.core.units import DAY
 
 DEFAULT_DATE_DAYS: Final = 7
-_PLAIN: Final = frozenset(
-    {"name", "account", "created_at", "currency", "deal_type", "pipeline", "labels", "next_step"}
-)
+_PLAIN: Final = frozenset({"name", "account", "created_at", "currency", "deal_type", "pipeline", "labels", "next_step"})
 _PRICED: Final = frozenset({"amount", "discount_percent", "list_amount", "term_months"})
 
 replace = msgspec.structs.replace
@@ -166,7 +165,8 @@ def _plain_fields(deal: Deal, values: dict[str, Any]) -> int:
         deal.pipeline = values["pipeline"] or ""
         mask = EVERYTHING
     if "labels" in values:
-        deal.labels = {**deal.labels, **values["labels"]}
+        labels = {**deal.labels, **values["labels"]}
+        deal.labels = dict(list(labels.items())[-LABELS_KEPT:])
         mask = EVERYTHING
     if "next_step" in values:
         text = values["next_step"] or ""

@@ -24,6 +24,9 @@ IDS_KEPT: Final = 64
 IDS_KEPT_MS: Final = 72 * HOUR
 """Connectors repeat what they sent within their retention, 72 h for Salesforce (CDC guide)."""
 
+TAIL_KEPT: Final = 128
+"""Changes in a tail: a deal that a machine rewrites every second is settled sooner, not kept for ever."""
+
 _ID_SIZE: Final = 8
 _SEEN_SIZE: Final = 12
 
@@ -87,14 +90,14 @@ def absorb(state: State, change: Change, ruleset: Ruleset) -> Absorbed:
 def _settle(
     base: Deal, tail: tuple[Change, ...], now: Deal, horizon: int, ruleset: Ruleset
 ) -> tuple[Deal, tuple[Change, ...]]:
-    """Fold what lies before the horizon into the base."""
-    if not tail or tail[0].at >= horizon:
+    """Fold what lies before the horizon into the base, and what is more than a tail may hold."""
+    if not tail or (tail[0].at >= horizon and len(tail) < TAIL_KEPT):
         return base, tail
     if tail[-1].at < horizon:
         return now, ()
     base = _copy(base)
     settled = 0
-    while tail[settled].at < horizon:
+    while tail[settled].at < horizon or len(tail) - settled >= TAIL_KEPT:
         fold(base, tail[settled], ruleset)
         settled += 1
     return base, tail[settled:]

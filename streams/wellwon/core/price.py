@@ -45,6 +45,9 @@ RESCOPED_BP: Final = 2_000
 SCOPE_CHANGE_BP: Final = 100
 """List amounts closer than 1 % are the same scope: rounding is no change of scope."""
 
+LEAST_DISCOUNT: Final = -100_000
+"""A price of eleven times the list price is as far from a discount as any higher one."""
+
 replace = msgspec.structs.replace
 
 
@@ -164,7 +167,7 @@ def discount_of(deal: Deal) -> tuple[int, int | None]:
 
 def _off(net: int, listed: int) -> int:
     # Rounded, not floored: 1 - 88/100 must be 12.00 points whatever the amounts are.
-    return (2 * (listed - net) * 10_000 + listed) // (2 * listed)
+    return max(LEAST_DISCOUNT, (2 * (listed - net) * 10_000 + listed) // (2 * listed))
 
 
 def baseline(deal: Deal, at: int) -> int | None:
