@@ -81,6 +81,8 @@ class SliceConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._read_offset = _Unread()
         self._committed: dict[TP, int] = {}
+        self._dropped = False
+        """Records were fetched and not handed over: they must be read again."""
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -89,6 +91,9 @@ class SliceConsumer(driver.Consumer):
         """Fetch, and yield one message per partition: its value is the list of records."""
         if not self.flow_active:
             await self.wait(cast(Any, self.can_resume_flow))
+        if self._dropped:
+            self._dropped = False
+            await self.perform_seek()
         durable = self.durable
         assert durable is not None, "SliceConsumer.durable is set when the app is built"
         active = self._get_active_partitions()
@@ -103,7 +108,9 @@ class SliceConsumer(driver.Consumer):
             return
         for tp, slice_ in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
-                return  # rebalancing: what was fetched is read again from the watermark
+                # Rebalancing. The fetch may have outlived Faust's own seek to the watermark, so seek again.
+                self._dropped = True
+                return
             if slice_:
                 yield tp, self._slice_message(tp, slice_)
 

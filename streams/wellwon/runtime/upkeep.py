@@ -79,11 +79,14 @@ async def watch_changelog(detect: Detect) -> None:
 
 
 async def _rewrite_foreign(detect: Detect, topic: str, owned: Owned) -> None:
-    ranges, owned.changelog.foreign = owned.changelog.foreign, []
-    if not ranges:
+    """Look at what others wrote. Raises Superseded when it is they who own the partition."""
+    changelog = owned.changelog
+    if not (ranges := changelog.foreign[:]):
         return
-    generation = owned.changelog.generation
-    keys = await asyncio.to_thread(zombies.overwritten, detect.settings, topic, owned.number, ranges, generation)
+    keys = await asyncio.to_thread(
+        zombies.overwritten, detect.settings, topic, owned.number, ranges, changelog.generation
+    )
+    changelog.foreign = [found for found in changelog.foreign if found not in ranges]
     if detect.owned.get(owned.number) is owned and detect.failure is None:
         log.warning(
             "a worker that had lost a partition wrote states; rewriting them",
@@ -108,6 +111,8 @@ async def save(detect: Detect, owned: Owned) -> None:
         if owned.pipeline.broken:
             return
         await detect.wait_for_room(1.0)
+    # A checkpoint stands for all records below its offset, others' too: they must be known to be the older ones.
+    await _rewrite_foreign(detect, detect.settings.topic(topics.STATE), owned)
     await asyncio.to_thread(_write, detect, owned.number, snapshot.offset, snapshot.store)
 
 

@@ -99,7 +99,8 @@ async def _stop(detect: Detect) -> None:
     if detect.failure is None:
         for owned in list(detect.owned.values()):
             if owned.pipeline.empty:
-                await upkeep.save(detect, owned)
+                with contextlib.suppress(Superseded):  # then it is the other's checkpoint that counts
+                    await upkeep.save(detect, owned)
     assert detect.outlet is not None
     await asyncio.to_thread(detect.outlet.close)
 
