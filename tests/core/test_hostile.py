@@ -161,3 +161,15 @@ def test_a_deal_that_was_closed_long_before_it_is_read_leaves_with_the_next_cloc
     target.apply([clock(2, START + HOUR)])
     target.settle()
     assert DEAL.encode() not in store
+
+
+def test_a_stray_edit_of_a_deal_that_left_makes_no_open_deal() -> None:
+    """Old closed deals are tidied up in every CRM; of such a deal only the edited field is seen."""
+    store: dict[bytes, bytes] = {}
+    target = partition(store)
+    target.apply([clock(0, START), change(1, values={"close_date": "2026-01-06"}), clock(2, START + 10 * DAY)])
+    settled = target.settle()
+    assert settled is None or settled.alerts == [], "nobody knows that it is open"
+    target.apply([clock(3, START + 101 * DAY)])
+    target.settle()
+    assert DEAL.encode() not in store

@@ -241,7 +241,7 @@ def test_time_never_runs_back() -> None:
 
 
 def test_a_transition_carries_the_time_of_the_clock_that_found_it() -> None:
-    dated = change(saved(close_date="2026-09-10"), START, 1, 0)
+    dated = change(saved(stage="Prospecting", close_date="2026-09-10"), START, 1, 0)
     _, outputs = run(dated, clock(START + HOUR, 1), clock(START + 3 * DAY, 2))
     (alert,) = alerts_of(outputs)
     assert (alert["rule"], alert["at"], alert["opened_at"]) == (
@@ -254,7 +254,7 @@ def test_what_fell_due_before_a_change_happens_before_it() -> None:
     partition = Partition(0, "", {}, compile_text)
     out = partition.apply(
         [
-            change(saved(close_date="2026-09-10"), START, 1, 0),
+            change(saved(stage="Prospecting", close_date="2026-09-10"), START, 1, 0),
             clock(START + 3 * DAY, 1),
             change(saved(close_date="2026-12-01"), START + 3 * DAY + HOUR, 2, 2),
         ]
@@ -291,7 +291,7 @@ def test_a_deal_that_leaves_takes_its_alerts_with_it() -> None:
 
 def test_a_policy_takes_effect_with_its_record() -> None:
     store: dict[bytes, bytes] = {}
-    late = change(saved(close_date="2026-09-10"), START, 1, 0)
+    late = change(saved(stage="Prospecting", close_date="2026-09-10"), START, 1, 0)
     off = Record(None, encode_policy("rules: {past-due-close-date: off}", START + 5 * DAY), 3)
     back = Record(None, encode_policy("", START + 6 * DAY), 5)
     _, outputs = run(late, clock(START + 3 * DAY, 1), clock(START + 5 * DAY, 2), off, clock(START + 6 * DAY, 4), back,

@@ -150,16 +150,22 @@ def _evaluate(state: State, mask: int, ruleset: Ruleset, meter: Meter | None, *,
                 continue
             if finding is not None or name in holding:
                 findings[name] = finding
-    if deal.status != OPEN:
-        view.wakes_at(max(leaves_at(deal, ruleset), at + 1))
+    leaves = leaves_at(deal, ruleset)
+    if leaves >= 0:
+        view.wakes_at(max(leaves, at + 1))
     if view.wake_at >= 0 and not 0 <= state.wake_at <= view.wake_at:
         state.wake_at = view.wake_at
     return result
 
 
 def leaves_at(deal: Deal, ruleset: Ruleset) -> int:
-    """When a closed deal leaves the state."""
-    return deal.closed_at + ruleset.closed_days * DAY
+    """When a deal leaves the state, -1 while it is open.
+
+    A deal whose stage was never seen may have been closed long ago: it leaves when nothing is heard of it for as long.
+    """
+    if deal.status != OPEN:
+        return deal.closed_at + ruleset.closed_days * DAY
+    return -1 if deal.stage else deal.last_at + ruleset.closed_days * DAY
 
 
 def deal_type_of(deal: Deal, ruleset: Ruleset) -> str:

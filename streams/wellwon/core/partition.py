@@ -15,7 +15,7 @@ from wellwon.core import items, records, wire
 from wellwon.core.engine import DUPLICATE, LATE, Meter, Step, leaves_at, restore, step
 from wellwon.core.envelope import Decoded
 from wellwon.core.items import Clock, DealItem, PolicyRecord
-from wellwon.core.model import OPEN, Ruleset
+from wellwon.core.model import Ruleset
 from wellwon.core.outcome import CHANGE, CLOCK, POLICY, Outcomes
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
@@ -338,7 +338,7 @@ class Partition:
             state = touched.state
             if state is None or not 0 <= state.wake_at <= clock:
                 continue
-            if state.now.status != OPEN and clock >= leaves_at(state.now, self.ruleset):
+            if 0 <= leaves_at(state.now, self.ruleset) <= clock:
                 self._leave(out, key, touched, clock)
                 return
             done = step(state, Clock(clock), self.ruleset)

@@ -55,8 +55,8 @@ def RULE(view: View, params: Params) -> Finding | None:
     """Open, and the date has passed."""
     deal = view.deal
     date = deal.close_date
-    if date is None or deal.status != OPEN:
-        return None
+    if date is None or deal.status != OPEN or not deal.stage:
+        return None  # of a deal whose stage was never seen nobody knows that it is open
     past = view.today - date
     if past < params.days:
         view.wakes_at(view.midnight(date + params.days))
