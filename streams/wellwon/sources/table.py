@@ -71,7 +71,8 @@ class Table:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Rejected("bad_row", f"not a CSV row: {error}", b"", f"{self.file}:{line}")
+                original = "\n".join(self._text.splitlines()[line - 1 : reader.line_num]).encode()
+                yield Rejected("bad_row", f"not a CSV row: {error}", original, f"{self.file}:{line}")
                 line = reader.line_num + 1
                 continue
             if any(cell.strip() for cell in cells):
