@@ -41,7 +41,7 @@ def changes(partitions: int) -> Iterator[Fed]:
             for partition in range(partitions):
                 yield partition, None, encode_clock(at)
         deal = f"deal-{rng.randrange(DEALS)}"
-        event = histories.event(rng) if deal in known else histories.created(rng)
+        event = histories.event(rng, at) if deal in known else histories.created(rng)
         known.add(deal)
         record = {
             "id": f"c{number}",
