@@ -94,11 +94,7 @@ class Outlet:
             "logger": log,
         }
         self._urgent = Producer(common | {"linger.ms": 0})
-        self._states = Producer(
-            common
-            | {"linger.ms": 5, "compression.type": "lz4", "batch.num.messages": 10_000}
-            | {"enable.gapless.guarantee": True}
-        )
+        self._states = Producer(common | {"linger.ms": 5, "compression.type": "lz4", "batch.num.messages": 10_000})
         self.outstanding = 0
         self.failed = False
         self.progressed: Callable[[], None] = lambda: None
@@ -125,8 +121,7 @@ class Outlet:
         """Send an entry's states to the changelog.
 
         Only the last one is reported, which halves the cost of them all. They go to one partition in order, so with it
-        those before it are acknowledged: had one failed, the producer would have failed (`enable.gapless.guarantee`),
-        and the offset of the last would show it.
+        those before it are there: had one failed, the offset of the last would show it.
         """
         count = len(entry.states)
 
