@@ -78,12 +78,14 @@ def simulated(deals: int) -> Iterator[Record]:
         yield (None, encode_clock(item.at)) if isinstance(item, Tick) else (item.key, item.value)
 
 
-def fill(settings: Settings, changes: int) -> Log:
-    """Create the topics, and write a simulated quarter of this many changes into the log."""
+def fill(settings: Settings, changes: int, *, clock: bool = True) -> Log:
+    """Create the topics, and write a simulated quarter of this many changes into the log, with its clock or without."""
     topics.create(settings)
     deals, clocks, size = changes // CHANGES_PER_DEAL, 0, 0
     producer = _Producer(settings, topics.CHANGES)
     for key, value in simulated(deals):
+        if key is None and not clock:
+            continue
         if key is None:
             clocks += 1
             for number in range(settings.partitions):

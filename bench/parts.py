@@ -117,7 +117,7 @@ def wrapped(clocks: Clocks) -> Iterator[None]:
 def measure(settings: Settings, changes: int, rounds: int) -> dict[str, Any]:
     """All parts; the best of some rounds, because whatever disturbs only adds."""
     gc.set_threshold(*GC_THRESHOLDS)
-    log = fill(settings, changes)
+    log = fill(settings, changes, clock=False)
     slices, fetch = asyncio.run(_fetch(log))
     totals: list[float] = []
     split: dict[str, float] = {}
