@@ -218,11 +218,10 @@ async def _produce(settings: Settings, outputs: list[Output]) -> float:
     assert threading.current_thread() is threading.main_thread()
     began = time.thread_time()
     for output in outputs:
-        while pipeline.full and not failed:
-            await asyncio.sleep(0.002)
         pipeline.push(Entry(output.end_offset, 0, output.states))
+        await asyncio.sleep(0)
     while not pipeline.empty and not failed:
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.05)
     spent = time.thread_time() - began
     outlet.close()
     if failed:
