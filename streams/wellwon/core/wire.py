@@ -203,8 +203,13 @@ def _change(wire: Envelope, at: int) -> Change:
     )
 
 
+def is_identifier(text: str) -> bool:
+    """Whether a text may be the id of a deal or a line item: a key, a file name's part, a line in a terminal."""
+    return 0 < len(text) <= TEXT_KEPT and text.isprintable()
+
+
 def _identifier(name: str, text: str) -> None:
-    if len(text) > TEXT_KEPT or not text.isprintable():
+    if not is_identifier(text):
         raise DecodeError("bad_value", f"{name} {text[:40]!r} is not an id (up to {TEXT_KEPT} printable characters)")
 
 

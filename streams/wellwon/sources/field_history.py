@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from wellwon.core.wire import is_identifier
 from wellwon.sources.change import Ignored, Outcome, Rejected
 from wellwon.sources.history import Cells, Options, Save, Story, deal_id, fields_by_plain_name
 from wellwon.sources.mapping import SourceView, salesforce_id
@@ -104,6 +105,8 @@ class _Reading:
     def _row(self, row: Row, cells: Cells) -> Rejected | Ignored | None:
         if not row.get("opportunityid"):
             return row.rejected("bad_value", "the row names no opportunity: fill it or remove the row", "opportunityid")
+        if not is_identifier(row.get("opportunityid")):
+            return row.rejected("bad_value", "this is not the id of an opportunity", "opportunityid")
         identity = row.get("id")
         if identity and identity in self._seen:
             return Ignored("repeated_row")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from wellwon.core.wire import is_identifier
 from wellwon.sources.change import Ignored, Outcome, Rejected
 from wellwon.sources.history import Cells, Options, Save, Story, deal_id, fields_by_plain_name, read_cell
 from wellwon.sources.mapping import SourceView, salesforce_id
@@ -119,6 +120,8 @@ class _Reading:
     ) -> Rejected | None:
         if not row.get(deal_column):
             return row.rejected("bad_value", "the row names no opportunity: fill it or remove the row", deal_column)
+        if not is_identifier(row.get(deal_column)):
+            return row.rejected("bad_value", "this is not the id of an opportunity", deal_column)
         deal = deal_id(row.get(deal_column))
         column = time_column
         try:
