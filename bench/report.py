@@ -85,8 +85,8 @@ def _latency(found: dict[str, Any]) -> str:
         for share, target in ((50, "5"), (90, ""), (99, "25"), (100, ""))
     ]
     return (
-        f"### Change to alert\n\n{found['rate']:,} changes/s for {found['seconds']} s, after a warm-up of 5 s; from the producer's call to the"
-        f" alert in a consumer's hands, {found['alerts']:,} alerts. The worker was busy for"
+        f"### Change to alert\n\n{found['rate']:,} changes/s for {found['seconds']} s, after a warm-up of 5 s; from the"
+        f" producer's call to the alert in a consumer's hands, {found['alerts']:,} alerts. The worker was busy for"
         f" {found['cpu_share']:.0%} of the time.\n\n" + _table(("", "ms", "target"), rows)
     )
 
