@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from histories import DEAL
 from wellwon.core import wire
-from wellwon.core.engine import step
+from wellwon.core.engine import ask_all, step
 from wellwon.core.items import Clock, PolicyRecord
 from wellwon.core.model import Ruleset
 from wellwon.core.partition import Partition
@@ -32,7 +32,8 @@ class Everything:
         else:
             self.state = step(self.state, item, self.ruleset, self.clock).state
         if self.state is not None:
-            done = step(self.state, Clock(self.clock), self.ruleset)
+            self.state = step(self.state, Clock(self.clock), self.ruleset).state
+            done = ask_all(self.state, self.ruleset)
             assert not done.failures
             self.state = done.state
             self.open = {(rule, f.severity, f.key) for rule, f in done.findings.items() if f is not None}

@@ -12,7 +12,7 @@ from wellwon.core.deal import Deal
 from wellwon.core.hindsight import absorb, new_state, reclassify, refold, remember_id, seen_before
 from wellwon.core.items import Clock, DealItem, Reclassified
 from wellwon.core.model import DELETED, OPEN, Ruleset, Segment
-from wellwon.core.rule import AMOUNT, EVERYTHING, Check, Finding, View
+from wellwon.core.rule import AMOUNT, EVERYTHING, TIME, Check, Finding, View
 from wellwon.core.state import State
 from wellwon.core.units import DAY
 
@@ -87,8 +87,7 @@ def step(
     """
     state = new_state() if state is None else state
     if isinstance(item, Clock):
-        at = max(item.at, state.at)
-        return _evaluate(replace(state, at=at), 0, ruleset, meter, everything=True)
+        return _evaluate(replace(state, at=max(item.at, state.at)), TIME, ruleset, meter)
 
     if isinstance(item, Reclassified):
         absorbed = reclassify(state, item, ruleset)
@@ -117,21 +116,26 @@ def step(
     )
     if absorbed.late and not absorbed.mask:
         return Step(moved_on, {}, LATE)
-    overdue = 0 <= state.wake_at <= at
-    done = _evaluate(moved_on, absorbed.mask, ruleset, meter, everything=overdue or state.policy != ruleset.mark)
+    overdue = TIME if 0 <= state.wake_at <= at else 0
+    done = _evaluate(moved_on, absorbed.mask | overdue, ruleset, meter)
     done.refolded = absorbed.refolded
     done.commit = 0 if isinstance(item, Reclassified) else item.commit
     done.outcome = LATE if absorbed.late else APPLIED
     return done
 
 
-def _evaluate(state: State, mask: int, ruleset: Ruleset, meter: Meter | None, *, everything: bool = False) -> Step:
+def ask_all(state: State, ruleset: Ruleset) -> Step:
+    """What every rule says now, whatever has changed."""
+    return _evaluate(replace(state), EVERYTHING, ruleset, None)
+
+
+def _evaluate(state: State, mask: int, ruleset: Ruleset, meter: Meter | None) -> Step:
     deal, at = state.now, state.at
     known = state.policy == ruleset.mark
     segment = ruleset.segment_by_name[state.segment] if known and not mask & AMOUNT else segment_of(deal, ruleset)
-    if everything or mask == EVERYTHING or segment.name != state.segment:
+    if not known or segment.name != state.segment:
         mask = EVERYTHING
-        state.segment, state.policy, state.wake_at = segment.name, ruleset.mark, -1
+        state.segment, state.policy = segment.name, ruleset.mark
 
     holding = [alert.rule for alert in state.alerts if not alert.closed_at] if state.alerts else ()
     result = Step(state, {})
@@ -140,8 +144,13 @@ def _evaluate(state: State, mask: int, ruleset: Ruleset, meter: Meter | None, *,
         # What holds by a rule that no longer runs for this deal stops to hold.
         findings.update(dict.fromkeys(holding))
     view = View(deal, at, ruleset, segment)
-    if deal.status != DELETED:
-        for name, check, params in segment.questions(deal_type_of(deal, ruleset), mask):
+    if deal.status == DELETED:
+        state.wake_at = -1
+    else:
+        questions, all_timed = segment.questions(deal_type_of(deal, ruleset), mask, TIME)
+        if all_timed:
+            state.wake_at = -1
+        for name, check, params in questions:
             try:
                 finding = check(view, params) if meter is None else meter.ask(name, check, view, params)
             except Exception as error:

@@ -109,6 +109,7 @@ class ActiveRule:
 
 Question = tuple[str, "Check", Any]
 """A rule's name, its check and its parameters."""
+Questions = tuple[tuple[Question, ...], bool]
 
 
 @dataclass(frozen=True)
@@ -127,14 +128,21 @@ class Segment:
     deal_types: frozenset[str] = frozenset()
     fields: dict[str, frozenset[str]] = field(default_factory=dict)
     """Mapped text fields (``region``, ``tier`` ...) and the values that belong to the segment."""
-    _reading: dict[tuple[str, int], tuple[Question, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _reading: dict[tuple[str, int], Questions] = field(default_factory=dict, compare=False, repr=False)
 
-    def questions(self, deal_type: str, mask: int) -> tuple[Question, ...]:
-        """What to ask of this type of deal when these parts of it changed: the rules that read any of them."""
+    def questions(self, deal_type: str, mask: int, time: int) -> Questions:
+        """What to ask of this type of deal when these parts of it changed: the rules that read any of them.
+
+        And whether every rule that reads ``time`` is among them, so that their wake-up times replace the deal's.
+        """
         found = self._reading.get((deal_type, mask))
         if found is None:
-            rules = [active for active in self.rules.get(deal_type, ()) if active.spec.reads & mask]
-            found = tuple((active.spec.name, active.spec.check, active.params) for active in rules)
+            rules = self.rules.get(deal_type, ())
+            asked = [active for active in rules if active.spec.reads & mask]
+            found = (
+                tuple((active.spec.name, active.spec.check, active.params) for active in asked),
+                all(active in asked for active in rules if active.spec.reads & time),
+            )
             self._reading[deal_type, mask] = found
         return found
 

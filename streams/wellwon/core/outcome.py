@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from wellwon.core import lifecycle, records
-from wellwon.core.engine import Step, deal_type_of, step
-from wellwon.core.items import Clock
+from wellwon.core.engine import Step, ask_all, deal_type_of
 from wellwon.core.model import DELETED, OPEN, WON, Ruleset
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
@@ -44,7 +43,7 @@ class Outcomes:
             alerts, transitions = self._reconcile(key, state, findings, reason, ended, done.commit)
             if lifecycle.shares_a_save(state.alerts, transitions):
                 # A headline covers what its save brought about before, and tells it: ask the other rules, too.
-                again = step(state, Clock(state.at), self._ruleset)
+                again = ask_all(state, self._ruleset)
                 state = again.state
                 alerts, transitions = self._reconcile(
                     key, state, {**findings, **again.findings}, reason, ended, done.commit
@@ -69,6 +68,7 @@ class Outcomes:
             reason=reason,
             resolved_reason=ended,
             commit=commit,
+            since=state.now.last_at if reason == CHANGE else 0,
         )
 
     def _publish(self, out: Output, key: bytes, state: State, transitions: list[lifecycle.Transition]) -> None:

@@ -16,12 +16,15 @@ DATE: Final = 1
 PRICE: Final = 2
 AMOUNT: Final = 4
 STAGE: Final = 8
-"""Stage and status."""
 CATEGORY: Final = 16
 OWNER: Final = 32
 TOUCH: Final = 64
 NEXT_STEP: Final = 128
-EVERYTHING: Final = 255
+STATUS: Final = 256
+"""Open, won, lost or deleted; and whether any stage is known."""
+TIME: Final = 512
+"""Time alone can change the answer: a rule that calls `View.wakes_at` reads it."""
+EVERYTHING: Final = 1023
 
 INFO: Final = "info"
 WARNING: Final = "warning"

@@ -40,7 +40,7 @@ from wellwon.core.rule import (
     NEW_BUSINESS,
     PRICE,
     SEVERITIES,
-    STAGE,
+    STATUS,
     WARNING,
     Finding,
     View,
@@ -65,7 +65,7 @@ class Params:
     "amount-cut-before-close",
     family="price",
     severity=WARNING,
-    reads=AMOUNT | PRICE | DATE | STAGE,
+    reads=AMOUNT | PRICE | DATE | STATUS,
     params=Params,
     doc=__doc__,
     deal_types=ANY_BUSINESS,
@@ -101,19 +101,15 @@ def _is_late(view: View, move: AmountMove, params: Params) -> bool:
 
 
 def _is_explained(view: View, move: AmountMove) -> bool:
-    """The same save is a late discount, and that rule tells it."""
-    late_discount = None
-    for price in view.deal.prices:
-        if price.commit != move.commit:
-            continue
-        late_discount = late_discount or reading.params_of(view, "late-discount")
-        if (
-            late_discount is not None
-            and reading.raised_above_baseline(price, late_discount.points * POINT)
-            and reading.window_of_concession(view, price)
-        ):
-            return True
-    return False
+    """The same save is a late discount that still stands, and that rule tells it."""
+    prices = [price for price in view.deal.prices if price.commit == move.commit]
+    late_discount = reading.params_of(view, "late-discount") if prices else None
+    if late_discount is None or reading.points_over_baseline(view) < late_discount.points * POINT:
+        return False
+    return any(
+        reading.raised_above_baseline(price, late_discount.points * POINT) and reading.window_of_concession(view, price)
+        for price in prices
+    )
 
 
 def _severity(move: AmountMove, params: Params) -> str:

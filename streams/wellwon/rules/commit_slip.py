@@ -31,9 +31,22 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from wellwon.core.calendar import Period
-from wellwon.core.deal import COUNTS, LATE, CategoryMove, DateMove, Deal, StageMove, standing
+from wellwon.core.deal import COUNTS, CategoryMove, DateMove, Deal, StageMove, standing
 from wellwon.core.model import BEST_CASE, COMMIT, LOST, OMITTED, OPEN, PIPELINE, WON
-from wellwon.core.rule import ANY_BUSINESS, CATEGORY, DATE, HIGH, STAGE, WARNING, Finding, View, param, rule
+from wellwon.core.rule import (
+    ANY_BUSINESS,
+    CATEGORY,
+    DATE,
+    HIGH,
+    STAGE,
+    STATUS,
+    TIME,
+    WARNING,
+    Finding,
+    View,
+    param,
+    rule,
+)
 from wellwon.core.units import DAY
 from wellwon.rules import reading
 from wellwon.rules.reading import counted, written_date
@@ -68,7 +81,7 @@ class Slip(NamedTuple):
     "commit-slip",
     family="forecast",
     severity=WARNING,
-    reads=CATEGORY | DATE | STAGE,
+    reads=CATEGORY | DATE | STAGE | STATUS | TIME,
     params=Params,
     doc=__doc__,
     deal_types=ANY_BUSINESS,
@@ -142,7 +155,7 @@ def _slip(view: View) -> Slip | None:
 def _last_promise(view: View) -> tuple[Period, int, int] | None:
     """The period for which the deal was last in Commit under its lock and is not any more, from when and until when."""
     deal, calendar = view.deal, view.calendar
-    dates = [move for move in deal.dates if move.why != LATE]
+    dates = deal.dates
     category, date, until = deal.category, deal.close_date, deal.closed_at or view.at
     kept = -1
     instants = {move.at for move in dates} | {move.at for move in deal.categories} | {0}

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 
 from wellwon.core.deal import COUNTS, PriceMove
 from wellwon.core.model import LOST
-from wellwon.core.rule import DATE, HIGH, INFO, PRICE, SEVERITIES, STAGE, WARNING, Finding, View, param, rule
+from wellwon.core.rule import DATE, HIGH, INFO, PRICE, SEVERITIES, STATUS, WARNING, Finding, View, param, rule
 from wellwon.core.units import format_money, format_percent
 from wellwon.rules import reading
 from wellwon.rules.reading import POINT, percent
@@ -54,7 +54,7 @@ class Params:
     )
 
 
-@rule("late-discount", family="price", severity=WARNING, reads=PRICE | DATE | STAGE, params=Params, doc=__doc__)
+@rule("late-discount", family="price", severity=WARNING, reads=PRICE | DATE | STATUS, params=Params, doc=__doc__)
 def RULE(view: View, params: Params) -> Finding | None:
     """The strongest raise inside a window, while it stands."""
     deal = view.deal

@@ -28,7 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellwon.core.model import OPEN
-from wellwon.core.rule import ANY_BUSINESS, DATE, INFO, STAGE, WARNING, Finding, View, param, rule
+from wellwon.core.rule import ANY_BUSINESS, DATE, INFO, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import format_date
 from wellwon.rules import reading
 from wellwon.rules.reading import counted
@@ -46,7 +46,7 @@ class Params:
     "past-due-close-date",
     family="data",
     severity=INFO,
-    reads=DATE | STAGE,
+    reads=DATE | STATUS | TIME,
     params=Params,
     doc=__doc__,
     deal_types=ANY_BUSINESS,

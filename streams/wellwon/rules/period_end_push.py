@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from wellwon.core.calendar import Period
 from wellwon.core.deal import DateMove, standing
 from wellwon.core.model import BEST_CASE, COMMIT, OPEN
-from wellwon.core.rule import CATEGORY, DATE, STAGE, WARNING, Finding, View, param, rule
+from wellwon.core.rule import CATEGORY, DATE, STAGE, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading
 from wellwon.rules.reading import counted, written_date
@@ -43,7 +43,14 @@ class Params:
     days: int = param(14, ge=1, le=90, unit="days", doc="How long after the push it is still told.")
 
 
-@rule("period-end-push", family="timing", severity=WARNING, reads=DATE | CATEGORY | STAGE, params=Params, doc=__doc__)
+@rule(
+    "period-end-push",
+    family="timing",
+    severity=WARNING,
+    reads=DATE | CATEGORY | STAGE | STATUS | TIME,
+    params=Params,
+    doc=__doc__,
+)
 def RULE(view: View, params: Params) -> Finding | None:
     """The latest push inside a window over its period's end, for a while."""
     deal = view.deal

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from wellwon.core.calendar import Period
 from wellwon.core.deal import DateMove, standing
 from wellwon.core.model import OPEN
-from wellwon.core.rule import DATE, STAGE, WARNING, Finding, View, param, rule
+from wellwon.core.rule import DATE, STAGE, STATUS, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading
 from wellwon.rules.reading import before_period_end, counted, written_date
@@ -45,7 +45,14 @@ class Params:
     progress_days: int = param(7, ge=0, le=90, unit="days", doc="Stage progress this long before it is enough.")
 
 
-@rule("pull-in-without-progress", family="timing", severity=WARNING, reads=DATE | STAGE, params=Params, doc=__doc__)
+@rule(
+    "pull-in-without-progress",
+    family="timing",
+    severity=WARNING,
+    reads=DATE | STAGE | STATUS,
+    params=Params,
+    doc=__doc__,
+)
 def RULE(view: View, params: Params) -> Finding | None:
     """The latest late pull-in into the period that the deal is dated in."""
     deal = view.deal

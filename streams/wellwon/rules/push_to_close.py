@@ -46,6 +46,8 @@ from wellwon.core.rule import (
     HIGH,
     PRICE,
     STAGE,
+    STATUS,
+    TIME,
     TOUCH,
     WARNING,
     Finding,
@@ -98,7 +100,7 @@ class Act(NamedTuple):
     "push-to-close",
     family="pressure",
     severity=WARNING,
-    reads=PRICE | AMOUNT | DATE | CATEGORY | STAGE | TOUCH,
+    reads=PRICE | AMOUNT | DATE | CATEGORY | STAGE | STATUS | TOUCH | TIME,
     params=Params,
     doc=__doc__,
 )

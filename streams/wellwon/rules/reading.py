@@ -8,6 +8,7 @@ from wellwon.core.calendar import Period
 from wellwon.core.deal import COUNTS, SCOPE_CHANGED, SCOPE_SAME, AmountMove, DateMove, Deal, PriceMove
 from wellwon.core.engine import deal_type_of
 from wellwon.core.items import USER
+from wellwon.core.model import ALERT
 from wellwon.core.price import baseline
 from wellwon.core.rule import View
 from wellwon.core.units import format_date, format_instant, format_percent
@@ -97,9 +98,9 @@ def scope_of(move: AmountMove) -> str:
 
 
 def params_of(view: View, rule: str) -> Any | None:
-    """The parameters with which another rule runs for this deal, or None if it does not run."""
+    """The parameters with which another rule tells people of this deal, or None if it does not."""
     for active in view.segment.rules.get(deal_type_of(view.deal, view.ruleset), ()):
-        if active.spec.name == rule:
+        if active.spec.name == rule and active.mode == ALERT:
             return active.params
     return None
 

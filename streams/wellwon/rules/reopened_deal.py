@@ -27,9 +27,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import COUNTS, LATE, StageMove
+from wellwon.core.deal import COUNTS, StageMove
 from wellwon.core.model import LOST, OPEN, WON
-from wellwon.core.rule import STAGE, WARNING, Finding, View, rule
+from wellwon.core.rule import STAGE, STATUS, WARNING, Finding, View, rule
 from wellwon.core.units import format_instant
 from wellwon.rules import reading
 
@@ -41,7 +41,7 @@ class Params:
     """reopened-deal has no thresholds."""
 
 
-@rule("reopened-deal", family="stage", severity=WARNING, reads=STAGE, params=Params, doc=__doc__)
+@rule("reopened-deal", family="stage", severity=WARNING, reads=STAGE | STATUS, params=Params, doc=__doc__)
 def RULE(view: View, params: Params) -> Finding | None:
     """Open now, and its last move out of a closed stage was a person's."""
     deal = view.deal
@@ -50,7 +50,7 @@ def RULE(view: View, params: Params) -> Finding | None:
     for i in range(len(deal.stages) - 1, 0, -1):
         move = deal.stages[i]
         was = _closed_as(view, move)
-        if was is not None and move.why != LATE:
+        if was is not None:
             return _finding(view, move, was) if move.why == COUNTS else None
     return None
 
