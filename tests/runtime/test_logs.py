@@ -7,7 +7,7 @@ import sys
 
 import orjson
 
-from wellwon.runtime.logs import JsonLines, TextLines
+from wellwon.runtime.logs import STARTING_S, JsonLines, OfInterest, TextLines
 
 
 def record(**extra: object) -> logging.LogRecord:
@@ -33,3 +33,20 @@ def test_json_with_an_error() -> None:
 
 def test_text() -> None:
     assert TextLines().format(record(deals=3)).endswith("INFO    states restored deals=3")
+
+
+def test_what_libraries_say_at_every_start_is_left_out() -> None:
+    keep = OfInterest().filter
+    failed = {"msg": "Group Coordinator Request failed: %s", "args": ("not available",), "levelno": logging.ERROR}
+    assert keep(record())
+    assert not keep(record(msg="[^-_NoTables]: %s", args=("Starting...",), name="abc", levelno=logging.INFO))
+    assert not keep(record(**failed))
+    later = record(**failed)
+    later.created += STARTING_S + 1
+    assert keep(later)
+
+
+def test_a_warning_of_a_service_is_faust_s() -> None:
+    warning = record(msg="[^-Consumer]: slow", args=(), name="abc", levelno=logging.WARNING)
+    assert OfInterest().filter(warning)
+    assert warning.name == "faust"

@@ -21,6 +21,7 @@ from faust.types import TP
 
 from wellwon.core.state import CONTROL_KEY
 from wellwon.core.wire import encode_policy
+from wellwon.policy import PolicyError, compile_text
 from wellwon.runtime import restore, topics
 from wellwon.runtime.connection import faust_broker, faust_credentials
 from wellwon.runtime.metrics import Metrics
@@ -89,6 +90,7 @@ class Detect:
         self.failed = asyncio.Event()
         self.suspended = True
         """No slice is taken: before the first assignment, while rebalancing, and after a failure."""
+        self.fingerprint = compile_text(policy).fingerprint
         self._make_core = make_core
         self._policy = policy
         self.state_topic_id = ""
@@ -223,7 +225,7 @@ class Detect:
         gc.freeze()  # what was restored stays; the collector need not look at it again
         took = time.monotonic() - began
         self.metrics.restore_seconds.set(took)
-        deals = sum(len(owned.store) for owned, _ in built)
+        deals = sum(owned.deals for owned, _ in built)
         log.info("states restored", extra={"partitions": gained, "deals": deals, "seconds": round(took, 3)})
 
     def _build(self, gained: list[int], generation: int) -> list[tuple[Owned, restore.Restored]]:
@@ -232,10 +234,18 @@ class Detect:
         assert outlet is not None
         source = restore.inspect(settings)
         self.state_topic_id = source.state_id
+        if source.partitions != settings.partitions:
+            log.warning("%s: %s", *restore.partitions_differ(settings, self._topic, source.partitions))
         restored = restore.restore(settings, source, gained, self.checkpoints)
         built = []
         for number, found in restored.items():
-            core = self._make_core(number, found.store, generation)
+            try:
+                core = self._make_core(number, found.store, generation)
+            except PolicyError as error:
+                raise restore.Refused(
+                    "the states were made under a policy that this wellwon does not read any more; let the wellwon"
+                    f" that wrote them take up one that it does, then start this one again: {error}"
+                ) from error
             changelog = Changelog(number, found.end, generation)
             owned = Owned(settings, number, core, found.store, changelog, outlet, self.metrics)
             owned.lineage = restore.Lineage(source.changes_id, source.partitions, settings.epoch).encode()

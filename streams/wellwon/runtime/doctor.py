@@ -148,8 +148,7 @@ def _topics(settings: Settings, found: Mapping[str, topics.Found | None]) -> Ite
         wanted = topics.partitions_of(topic, settings)
         if entry.partitions != wanted:
             well = False
-            said = f"{name} has {entry.partitions} partitions, declared are {wanted}"
-            yield Verdict("topics", "wrong", said, _partitions_remedy(settings, topic, entry.partitions))
+            yield Verdict("topics", "wrong", *_partitions(settings, topic, entry.partitions))
         for key, value in topic.settings().items():
             if entry.config.get(key) != value:
                 well = False
@@ -163,14 +162,14 @@ def _topics(settings: Settings, found: Mapping[str, topics.Found | None]) -> Ite
         yield Verdict("topics", "good", f"{len(found)} as declared")
 
 
-def _partitions_remedy(settings: Settings, topic: topics.Topic, has: int) -> str:
-    if topic.partitions is None and topic.name == topics.CHANGES:
-        return f"if it always had {has}: WELLWON_PARTITIONS={has}. If it was given more: " + restore.START_OVER.format(
-            settings.topic(topics.STATE)
-        )
-    if topic.partitions is None:
-        return f"WELLWON_PARTITIONS={has} if the other topics have as many; else make this one anew"
-    return f"make it anew with {topic.partitions}: it is read in its order"
+def _partitions(settings: Settings, topic: topics.Topic, has: int) -> tuple[str, str]:
+    said, remedy = restore.partitions_differ(settings, settings.topic(topic.name), has)
+    if topic.partitions is not None:
+        said = f"{settings.topic(topic.name)} has {has} partitions, declared are {topic.partitions}"
+        return said, f"make it anew with {topic.partitions}: it is read in its order"
+    if topic.name != topics.CHANGES:
+        return said, f"WELLWON_PARTITIONS={has} if the other topics have as many; else make this one anew"
+    return said, remedy
 
 
 def _states(settings: Settings) -> Verdict:

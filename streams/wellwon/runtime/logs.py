@@ -14,10 +14,29 @@ from wellwon.runtime.settings import Settings
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 QUIET = ("aiokafka", "faust", "mode", "kafka", "aiohttp")
 """Libraries of which only warnings are shown, unless everything is asked for."""
+STARTING_S = 15.0
+STARTING = ("Group Coordinator Request failed", "GETPID")
+"""How lines begin by which clients tell that a broker or a group has just begun, and that they try again."""
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+class OfInterest(logging.Filter):
+    """Drops what the libraries say at every start, of themselves and of what they try again soon after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = time.time()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the line is of interest to operators."""
+        message = record.getMessage()
+        if message.startswith("[^"):  # a service of Faust, also those defined here
+            record.name = "faust"
+            return record.levelno >= logging.WARNING
+        return not (message.startswith(STARTING) and record.created - self._began < STARTING_S)
 
 
 class JsonLines(logging.Formatter):
@@ -60,6 +79,8 @@ def set_up(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(settings.instance) if settings.log == "json" else TextLines())
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    if level > logging.DEBUG:
+        handler.addFilter(OfInterest())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.DEBUG if level <= logging.DEBUG else logging.WARNING)

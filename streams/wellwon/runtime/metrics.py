@@ -23,11 +23,16 @@ LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 SLICE_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 
 
+MAX_SOURCES = 20
+OTHER = "other"
+
+
 class Metrics:
     """The instruments of one worker, in a registry of their own."""
 
     def __init__(self) -> None:
         disable_created_metrics()
+        self._sources: set[str] = set()
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -41,17 +46,28 @@ class Metrics:
         def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
             return Histogram(f"wellwon_{name}", text, (), registry=self.registry, buckets=buckets)
 
-        self.changes = counter("changes", "Changes applied, by source and kind.", "source", "kind")
+        self.changes = counter(
+            "changes", "Changes read, by source (those beyond the first 20 are one: other) and kind.", "source", "kind"
+        )
         self.skipped = counter("skipped_changes", "Changes read again after a restart, and applied already.")
-        self.duplicates = counter("duplicate_changes", "Changes that a source sent more than once.")
-        self.late = counter("late_changes", "Changes that came too late to be judged.")
+        self.duplicates = counter(
+            "duplicate_changes", "Changes that a source sent more than once: applied once, dropped after that."
+        )
+        self.late = counter(
+            "late_changes",
+            "Changes that came too late to be put in order: kept in the deal's history, seen by no rule.",
+        )
         self.transitions = counter(
             "alert_transitions", "Alerts opened, changed and resolved.", "rule", "severity", "transition"
         )
         self.open = gauge("open_findings", "Alerts open now.", "rule", "severity")
         self.wins = counter("wins", "Won deals by how they were won.", "reading")
-        self.dead_letters = counter("dead_letters", "Records refused, by reason.", "reason")
-        self.rule_seconds = counter("rule_seconds", "Time spent in each rule.", "rule")
+        self.dead_letters = counter(
+            "dead_letters",
+            "Records that could not be applied, and deals that could not be settled or stored, by reason.",
+            "reason",
+        )
+        self.rule_seconds = counter("rule_seconds", "Time spent in each rule, estimated from one slice in 16.", "rule")
         self.latency = histogram(
             "change_to_alert_seconds",
             "From the timestamp of the first change of a slice to the acknowledgement of the slice's alerts.",
@@ -83,7 +99,7 @@ class Metrics:
         if records:
             self.slice_size.observe(records)
         for (source, kind), number in counts.changes.items():
-            self.changes.labels(source, kind).inc(number)
+            self.changes.labels(self._source(source), kind).inc(number)
         for (rule, severity, transition), number in counts.transitions.items():
             self.transitions.labels(rule, severity, transition).inc(number)
         self.count_open(counts.open_findings)
@@ -96,6 +112,14 @@ class Metrics:
         self.skipped.inc(counts.skipped)
         self.duplicates.inc(counts.duplicates)
         self.late.inc(counts.late)
+
+    def _source(self, name: str) -> str:
+        """Return the label of a source. Whoever writes changes names them, so their number must have a bound."""
+        if name not in self._sources:
+            if len(self._sources) >= MAX_SOURCES:
+                return OTHER
+            self._sources.add(name)
+        return name
 
     def count_open(self, more: Mapping[tuple[str, str], int]) -> None:
         """Add alerts that are open now, by rule and severity; those that are not, or not here, are negative."""

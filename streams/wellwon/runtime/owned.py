@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from wellwon.core.output import Output
+from wellwon.core.output import DeadLetter, Output
 from wellwon.core.state import CONTROL_KEY
 from wellwon.runtime import deadletters, topics
 from wellwon.runtime.metrics import Metrics
@@ -16,6 +17,10 @@ from wellwon.runtime.outlet import Changelog, Outlet, Record
 from wellwon.runtime.pipeline import Entry, Pipeline
 from wellwon.runtime.restore import LINEAGE
 from wellwon.runtime.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TELL_S = 60.0
 
 
 class Core(Protocol):
@@ -62,14 +67,14 @@ class Owned:
         self.changelog = changelog
         self.position = -1
         """The next offset of the log to be applied; -1 before the first slice."""
-        control = store.get(CONTROL_KEY)
-        self._place = -1 if control is None else int.from_bytes(control[9:17], "big", signed=True)
-        """How far the log was applied when the control record was last written."""
         self.lineage = b""
         """The record that says which log the states come from."""
         self._outlet = outlet
         self._metrics = metrics
         self._open = Counter(core.open_findings)
+        self._untold: Counter[str] = Counter()
+        self._tell_at = 0.0
+        """When dead letters may be told of again, on the monotonic clock."""
         metrics.count_open(self._open)
         self._changes = settings.topic(topics.CHANGES)
         self._alerts = settings.topic(topics.ALERTS)
@@ -78,6 +83,11 @@ class Owned:
         self._rereads = settings.topic(topics.REREADS)
         self.pipeline = Pipeline(lambda entry: outlet.states(entry, changelog))
 
+    @property
+    def deals(self) -> int:
+        """How many deals it holds: what the store has beside them is the control record."""
+        return len(self.store) - (CONTROL_KEY in self.store)
+
     def take(self, records: Sequence[Any]) -> None:
         """Apply a slice of the log and send what comes of it."""
         if 0 <= self.position < records[0].offset:
@@ -85,7 +95,6 @@ class Owned:
             self._metrics.gaps.inc(records[0].offset - self.position)
         output = self.core.apply(records)
         self.position = records[-1].offset + 1
-        self._place = max(self._place, records[-1].offset)
         self._emit(output, len(records), records[0].timestamp)
 
     def settle(self) -> bool:
@@ -118,7 +127,7 @@ class Owned:
         """Update the gauges; `end` is the log's next offset if it is known."""
         oldest = self.pipeline.oldest
         self._metrics.watermark_age.labels(self.number).set(0 if oldest is None else time.monotonic() - oldest)
-        self._metrics.deals.labels(self.number).set(len(self.store) - (CONTROL_KEY in self.store))
+        self._metrics.deals.labels(self.number).set(self.deals)
         if end is not None and self.position >= 0:
             self._metrics.lag.labels(self.number).set(max(0, end - self.position))
 
@@ -128,19 +137,12 @@ class Owned:
         self._metrics.forget(self.number)
         self._metrics.count_open({labels: -number for labels, number in self._open.items()})
 
-    def _place_control(self, states: dict[bytes, bytes | None]) -> None:
-        """Give the core's control record its place in the log, so that a restore can tell an older one from a newer."""
-        value = states.get(CONTROL_KEY)
-        if value is not None:
-            place = self._place.to_bytes(8, "big", signed=True)
-            states[CONTROL_KEY] = self.store[CONTROL_KEY] = value[:9] + place + value[17:]
-
     def _emit(self, output: Output, records: int, timestamp: int | None) -> None:
-        self._place_control(output.states)
         urgent: list[Record] = [(self._alerts, key, value) for key, value in output.alerts]
         urgent += [(self._wins, key, value) for key, value in output.wins]
         urgent += [(self._rereads, key, value) for key, value in output.rereads]
         if output.dead_letters:
+            self._tell(output.dead_letters)
             now = time.time_ns() // 1_000_000
             urgent += [
                 (self._dead_letters, letter.key, deadletters.encode(letter, self._changes, self.number, now))
@@ -154,6 +156,18 @@ class Owned:
             self._outlet.urgent(urgent, entry, alerted)
         self._open.update(output.counts.open_findings)
         self._metrics.count(records, output.counts)
+
+    def _tell(self, letters: Sequence[DeadLetter]) -> None:
+        """Say that there are dead letters, now and then; /metrics has the exact number."""
+        self._untold.update(letter.reason for letter in letters)
+        now = time.monotonic()
+        if now >= self._tell_at:
+            self._tell_at = now + TELL_S
+            log.warning(
+                "dead letters written; `wellwon dead-letters list` shows them",
+                extra={"partition": self.number, "reasons": dict(self._untold)},
+            )
+            self._untold.clear()
 
     def _alerted(self, timestamp: int) -> Callable[[], None]:
         return lambda: self._metrics.latency.observe(max(0.0, time.time() - timestamp / 1000))

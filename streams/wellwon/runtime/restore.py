@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import struct
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -30,6 +31,15 @@ START_OVER = (
     "deals would land where their states are not. Make the change topic anew with the old number of partitions, or"
     " start over: a new WELLWON_GROUP, an empty {}, and the history ingested again"
 )
+
+
+def partitions_differ(settings: Settings, topic: str, has: int) -> tuple[str, str]:
+    """Say that the change topic has other partitions than declared, and what to do about it."""
+    return (
+        f"{topic} has {has} partitions, declared are {settings.partitions}",
+        f"if it always had {has}: WELLWON_PARTITIONS={has}. If it was given more: "
+        + START_OVER.format(settings.topic(topics.STATE)),
+    )
 
 
 class Refused(Exception):
@@ -150,7 +160,7 @@ def _take_lineage(found: Restored) -> None:
 def _read_tail(consumer: Consumer, topic: str, partition: int, begin: int, found: Restored) -> None:
     consumer.assign([TopicPartition(topic, partition, begin)])
     store, stale, end, position = found.store, found.stale, found.end, begin
-    get, pop, newest = store.get, store.pop, VERSION
+    get, pop, newest, place = store.get, store.pop, VERSION, _PLACE.unpack_from
     deadline = time.monotonic() + IDLE_S
     while position < end:
         batch = consumer.consume(10_000, timeout=0.2)
@@ -179,7 +189,7 @@ def _read_tail(consumer: Consumer, topic: str, partition: int, begin: int, found
                         " start the newer wellwon again, or restore the topic from before the upgrade"
                     )
                 old = get(key)
-                if old is None or value[9:17] >= old[9:17] or value[1:5] > old[1:5]:
+                if old is None or place(value) >= place(old):
                     store[key] = value
                     stale.discard(key)
                 else:
@@ -226,4 +236,6 @@ def _check(settings: Settings, source: Log, consumer: Consumer, partition: int, 
             )
 
 
-assert PREFIX.format == ">BIIqq", "the slices above read epoch and source offset from the prefix"
+_PLACE = struct.Struct(">xI4xq")
+"""Epoch and source offset, as the prefix has them; an offset is -1 for what time alone made in a new epoch."""
+assert PREFIX.format == ">BIIqq", "the offsets above are those of the prefix"

@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 
 from wellwon.core.partition import Partition
 from wellwon.core.state import NewerState
-from wellwon.policy import PolicyError, compile_text
+from wellwon.policy import Policy, PolicyError, compile_text, load_policy
 from wellwon.runtime import logs, topics, upkeep
 from wellwon.runtime.detect import Detect
 from wellwon.runtime.endpoint import Endpoint
@@ -37,10 +37,17 @@ FORESEEN = (Refused, NewerState, DeliveryFailed, Superseded, OSError, KafkaExcep
 """Failures whose message says it all; others are logged with where they came from."""
 
 
+def read_policy(settings: Settings) -> Policy:
+    """Return the policy that the settings name. Raises PolicyError, OSError, UnicodeDecodeError."""
+    if settings.policy is None:
+        return load_policy("")
+    return load_policy(settings.policy.read_text(encoding="utf-8"), str(settings.policy))
+
+
 def build_detect(settings: Settings) -> Detect:
-    """Return a detect worker, not started. Raises PolicyError for a policy that is wrong."""
+    """Return a detect worker, not started. Raises PolicyError, OSError, UnicodeDecodeError for a policy."""
     policy = settings.policy.read_text(encoding="utf-8") if settings.policy else ""
-    compile_text(policy)
+    read_policy(settings)
 
     def make_core(number: int, store: dict[bytes, bytes], generation: int) -> Core:
         return Partition(
@@ -116,7 +123,9 @@ async def _run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with working(detect) as endpoint:
-        log.info("worker started", extra={"port": endpoint.port, "group": settings.group, "kafka": settings.kafka})
+        policy = {"policy": settings.policy or "defaults", "fingerprint": detect.fingerprint}
+        where = {"port": endpoint.port, "group": settings.group, "kafka": settings.kafka}
+        log.info("worker started", extra=where | policy)
         waits = [asyncio.ensure_future(stopping.wait()), asyncio.ensure_future(detect.failed.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
@@ -131,12 +140,16 @@ async def _run(settings: Settings) -> int:
 
 
 def run(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; return the process's exit code: 0, or 1 with the reason in the log."""
+    """Run until SIGTERM or SIGINT; return the process's exit code: 0, or 1 with the reason in the log.
+
+    Raises PolicyError, OSError or UnicodeDecodeError for a policy that is wrong, before anything is started.
+    """
+    read_policy(settings)
     logs.set_up(settings)
     gc.set_threshold(*GC_THRESHOLDS)
     try:
         return asyncio.run(_run(settings))
-    except (PolicyError, KafkaError, OSError) as error:
+    except (KafkaError, OSError) as error:
         log.error("%s", error)
         return 1
 
@@ -144,10 +157,10 @@ def run(settings: Settings) -> int:
 def main() -> None:
     """Run a worker with the settings of the environment."""
     try:
-        settings = Settings.from_environment()
-    except SettingsError as error:
-        sys.exit(str(error))
-    code = run(settings)
+        code = run(Settings.from_environment())
+    except (SettingsError, PolicyError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
     logging.shutdown()
     os._exit(code)  # a thread of a client that lost its broker must not keep the process
 
