@@ -130,16 +130,10 @@ class Partition:
                 self._use(saved.policy)
             if saved.policy_spreads:
                 self._policy_queue = self._deals()
-        self.open_findings: dict[tuple[str, str], int] = {}
-        wakes = []
-        for key, value in self._store.items():
-            if key[:1] == b"\0":
-                continue
-            wake_at = PREFIX.unpack_from(value)[4]
-            if wake_at >= 0:
-                wakes.append((wake_at, key))
-            count_open(value, self.open_findings)
-        self._wakes = Wakes(wakes)
+        deals = [(key, value) for key, value in self._store.items() if key[:1] != b"\0"]
+        self.open_findings = count_open(value for _, value in deals)
+        wakes = ((PREFIX.unpack_from(value)[4], key) for key, value in deals)
+        self._wakes = Wakes(wake for wake in wakes if wake[0] >= 0)
 
     def _deals(self) -> list[bytes]:
         return [key for key in self._store if key[:1] != b"\0"]

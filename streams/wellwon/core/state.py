@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -95,8 +97,9 @@ _decode_stored = msgspec.msgpack.Decoder(_Stored).decode
 
 
 def encode_state(state: State, *, epoch: int, generation: int, offset: int) -> bytes:
-    """The changelog value: the prefix, then the state."""
-    return PREFIX.pack(VERSION, epoch, generation, offset, state.wake_at) + _encode(
+    """The changelog value: the prefix, the state, and which alerts are open."""
+    head = PREFIX.pack(VERSION, epoch, generation, offset, state.wake_at)
+    body = _encode(
         (
             state.alerts,
             state.base,
@@ -108,6 +111,20 @@ def encode_state(state: State, *, epoch: int, generation: int, offset: int) -> b
             state.policy,
         )
     )
+    return head + body + _open(state.alerts)
+
+
+_OPEN_SIZE: Final = struct.Struct(">H")
+_NONE_OPEN: Final = _OPEN_SIZE.pack(0)
+
+
+def _open(alerts: tuple[AlertState, ...]) -> bytes:
+    """Rule and severity of the open alerts, then how long that is: a restart counts them without decoding a deal."""
+    kinds = [f"{alert.rule} {alert.severity}" for alert in alerts if not alert.closed_at] if alerts else None
+    if not kinds:
+        return _NONE_OPEN
+    written = "\n".join(kinds).encode()
+    return written + _OPEN_SIZE.pack(len(written))
 
 
 def read_prefix(value: bytes) -> Prefix:
@@ -148,22 +165,17 @@ def decode_control(value: bytes) -> Control:
     return _decode_control(memoryview(value)[PREFIX.size :])
 
 
-class _StoredAlerts(msgspec.Struct, array_like=True, gc=False):
-    alerts: tuple[AlertState, ...]
-
-
-_alerts_decoder = msgspec.msgpack.Decoder(_StoredAlerts)
-_NO_ALERTS: Final = 0x90  # an empty msgpack array
-
-
-def count_open(value: bytes, counts: dict[tuple[str, str], int]) -> None:
-    """Add a stored state's open alerts to counts by rule and severity, without decoding the rest of it."""
-    if value[PREFIX.size + 1] == _NO_ALERTS:
-        return
-    for alert in _alerts_decoder.decode(memoryview(value)[PREFIX.size :]).alerts:
-        if not alert.closed_at:
-            kind = (alert.rule, alert.severity)
-            counts[kind] = counts.get(kind, 0) + 1
+def count_open(values: Iterable[bytes]) -> dict[tuple[str, str], int]:
+    """The open alerts of stored states by rule and severity, without decoding the states."""
+    written = Counter(
+        value[-2 - (value[-2] << 8 | value[-1]) : -2] for value in values if not value.endswith(_NONE_OPEN)
+    )
+    counts: dict[tuple[str, str], int] = {}
+    for open_, deals in written.items():
+        for kind in open_.decode().split("\n"):
+            rule, severity = kind.split(" ")
+            counts[rule, severity] = counts.get((rule, severity), 0) + deals
+    return counts
 
 
 def decode_state(value: bytes) -> State:
@@ -171,7 +183,8 @@ def decode_state(value: bytes) -> State:
     if value[0] != VERSION:
         read_prefix(value)
     wake_at: int = PREFIX.unpack_from(value)[4]
-    stored = _decode_stored(memoryview(value)[PREFIX.size :])
+    open_at = len(value) - _OPEN_SIZE.size - _OPEN_SIZE.unpack_from(value, len(value) - _OPEN_SIZE.size)[0]
+    stored = _decode_stored(memoryview(value)[PREFIX.size : open_at])
     return State(
         base=stored.base,
         tail=stored.tail,
