@@ -187,13 +187,22 @@ def test_a_bulk_edit_found_too_late_changes_nothing() -> None:
     assert RULES.bulk_records < RECLASSIFIED_BULK
 
 
-def test_beyond_the_lateness_a_change_is_counted_and_kept_and_seen_by_no_rule() -> None:
+def test_beyond_the_lateness_a_change_is_state_and_no_behaviour() -> None:
     state = step(begun(), saved(30, next_step="call"), RULES).state
+    done = step(state, saved(19, close_date="2026-12-25"), RULES)
+    assert done.outcome == TOO_LATE
+    assert not any(done.findings.values())
+    deal = done.state.now
+    assert (deal.late, deal.close_date) == (1, parse_date("2026-12-25"))
+    assert whys(deal) == [LATE]
+
+
+def test_beyond_the_lateness_what_was_written_since_stands() -> None:
+    state = step(begun(), saved(30, close_date="2026-10-25"), RULES).state
     done = step(state, saved(19, close_date="2026-12-25"), RULES)
     assert (done.outcome, done.findings) == (TOO_LATE, {})
     deal = done.state.now
-    assert (deal.late, deal.close_date) == (1, parse_date("2026-09-25"))
-    assert [move.why for move in deal.dates if move.at >= T0] == [LATE]
+    assert (deal.late, deal.close_date, whys(deal)) == (1, parse_date("2026-10-25"), [COUNTS])
 
 
 def test_a_late_change_fills_what_is_empty_and_the_rules_are_asked() -> None:

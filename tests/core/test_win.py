@@ -167,6 +167,37 @@ def test_a_retracted_alert_is_no_pressure() -> None:
     assert facts(MATURE + slip + "2026-09-22 11:05  discount=14 by=anna\n" + WON)[3] == "pressured"
 
 
+def test_the_reading_does_not_depend_on_how_long_the_save_took_to_arrive() -> None:
+    save = '2026-09-24 10:00  stage="Closed Won" discount=30 by=anna\n'
+    assert facts(MATURE + save)[3] == "pressured"
+    late = won(MATURE + "2026-09-24 10:01\n" + save)
+    assert (late["reading"], late["late_concession"]) == ("pressured", won(MATURE + save)["late_concession"])
+
+
+def test_a_raise_that_was_put_right_is_no_raise() -> None:
+    slip = "2026-09-01 10:00  discount=25 by=anna\n2026-09-01 10:05  discount=10 by=anna\n"
+    traded = "2026-09-03 10:00  discount=20 by=anna\n2026-09-03 12:00  prepaid=12 by=anna\n"
+    assert facts(MATURE + slip + traded + WON)[0] == "yes"
+
+
+def test_a_snapshot_that_knows_when_the_deal_was_created_is_still_no_history() -> None:
+    text = """
+    2026-09-20 10:00  snapshot stage=Prospecting close_date=2026-09-25 discount=20 created_at=2025-01-01T00:00:00Z
+    """
+    assert facts(text + WON)[3] == "unknown"
+
+
+def test_a_snapshot_that_is_first_to_tell_the_stage_shows_an_old_win() -> None:
+    text = "2026-09-24 08:00  next_step=call by=anna\n"
+    assert wins(text + '2026-09-24 09:00  snapshot stage="Closed Won" close_date=2024-01-01 by=system:backfill\n') == []
+
+
+def test_a_restored_win_is_of_the_day_on_which_it_was_won() -> None:
+    told = wins(MATURE + WON + "2026-10-05 10:00  deleted\n2026-10-06 10:00  restored\n")
+    assert [win["withdrawn"] for win in told] == [False, True, False]
+    assert (told[-1]["won_at"], told[-1]["period"]) == (told[0]["won_at"], "2026-Q3")
+
+
 def test_fewer_than_two_facts_are_no_reading() -> None:
     assert facts("2026-06-01 10:00  created stage=Prospecting close_date=2026-09-25 by=anna\n" + WON) == (
         "unknown", "yes", "unknown", "unknown",

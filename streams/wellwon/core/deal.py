@@ -199,7 +199,7 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     first_at: int = 0
     """When the first change was seen."""
     created_at: int = 0
-    """When the deal was created; 0 if its creation was not seen."""
+    """When the deal was created, as the CRM says; 0 if that is not known."""
     last_at: int = 0
     status: int = OPEN
     closed_at: int = 0
@@ -260,6 +260,17 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     periods_left: tuple[int, ...] = ()
     """First days of the different periods that counted pushes took the date out of."""
 
+    creation_seen: bool = False
+    """Everything since the creation is known: a snapshot may say when that was, but not what was before."""
+    deleted_as: int = OPEN
+    """The status that a deletion ended, for the restoration."""
+    opened_commit: int = 0
+    """The save that opened it again: what else it wrote was not written on an open deal."""
+    currency_commit: int = 0
+    """The save that changed the currency."""
+    unlisted: bool = False
+    """More line items than are kept: the discount is known by other fields, or not at all."""
+
     @property
     def annual_amount(self) -> int | None:
         """Amount per year where a term is mapped, else the amount."""
@@ -267,10 +278,8 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def list_amount(self) -> int | None:
-        """What the deal would cost without a discount: from line items, else the mapped field."""
-        if self.lines:
-            return lines_list_amount(self.lines)
-        return self.list_field
+        """What the deal would cost without a discount: from line items where these say so, else the mapped field."""
+        return (lines_list_amount(self.lines) if self.lines else None) or self.list_field
 
 
 def annual(amount: int | None, term_months: int | None) -> int | None:

@@ -39,17 +39,20 @@ from wellwon.core.deal import (
     Touch,
     annual,
     remember,
-    standing,
 )
 from wellwon.core.items import Change
 from wellwon.core.model import DELETED, LOST, OPEN, WON, Ruleset
 from wellwon.core.price import line_changed, prepaid_changed, priced
-from wellwon.core.rule import AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWNER, PRICE, STAGE, TOUCH
+from wellwon.core.rule import AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWNER, PRICE, STAGE, STATUS, TOUCH
 from wellwon.core.units import DAY
 
 DEFAULT_DATE_DAYS: Final = 7
 _PLAIN: Final = frozenset({"name", "account", "created_at", "currency", "deal_type", "pipeline", "labels", "next_step"})
 _PRICED: Final = frozenset({"amount", "discount_percent", "list_amount", "term_months"})
+
+# Where the deal keeps a field under another name.
+_KEPT_AS: Final = {"buyer_confirmed_date": "buyer_date"}
+_PRICED_TOO: Final = frozenset({"currency", "term_months", "prepaid_months"})
 
 replace = msgspec.structs.replace
 
@@ -59,19 +62,21 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
     at, kind, values = change.at, change.kind, change.values
     if not deal.first_at:
         deal.first_at = at
-    deal.last_at = at
+    if at > deal.last_at:
+        deal.last_at = at
 
     if kind == items.ACTIVITY:
-        touch = Touch(at, values.get("direction") == "inbound")
-        deal.touches = (*deal.touches, touch)[-TOUCHES_KEPT:]
-        return TOUCH
+        return _touch(deal, Touch(at, values.get("direction") == "inbound"))
     if kind == items.ANSWER:
         return _answer(deal, values.get("answer"))
     if kind == items.GAP:
         deal.gap_at = at
         return 0
 
-    if change.bulk > ruleset.bulk_records:
+    if change.late:
+        why = LATE
+        deal.late += 1
+    elif change.bulk > ruleset.bulk_records:
         why = BULK
     elif kind == items.SNAPSHOT:
         why = READ_AGAIN
@@ -80,12 +85,15 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
     else:
         why = COUNTS if change.writer_kind == items.USER else NOT_A_PERSON
 
-    if kind == items.CREATED and not deal.created_at:
-        deal.created_at = at
-    was_open = deal.status == OPEN
+    if kind == items.CREATED:
+        deal.created_at = deal.created_at or at
+        deal.creation_seen = True
+    was_open = deal.status == OPEN and deal.opened_commit != change.commit
 
-    mask = 0 if _PLAIN.isdisjoint(values) else _plain_fields(deal, values)
+    mask = 0 if _PLAIN.isdisjoint(values) else _plain_fields(deal, change)
     if kind == items.DELETED:
+        if deal.status != DELETED:
+            deal.deleted_as = deal.status
         deal.status, deal.closed_at = DELETED, at
         return EVERYTHING
     if kind == items.RESTORED or "stage" in values or "is_closed" in values or "pipeline" in values:
@@ -108,44 +116,45 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
     return mask
 
 
-def fold_late(deal: Deal, change: Change) -> int:
-    """A change from before the tail: counted and kept in the history, where no rule sees it.
+def unwritten(deal: Deal, change: Change) -> Change:
+    """What is left of a change, marked late, that came after others had been folded into ``deal``.
 
-    It fills fields that are empty; the mask of those parts is returned.
+    A field that was written since keeps what it was given; of fields without a history only the empty ones are filled.
     """
-    deal.late += 1
-    values, at, mask = change.values, change.at, 0
-    late: Any
-    if values.get("close_date") is not None:
-        old = standing(deal.dates, at, deal.close_date)
-        if deal.close_date is None and not deal.dates:
-            deal.close_date = values["close_date"]
-            mask |= DATE
-        late = DateMove(at, change.commit, old, values["close_date"], LATE)
-        deal.dates = _by_time(deal.dates, late, MOVES_KEPT)
-    if values.get("stage"):
-        late = StageMove(at, change.commit, standing(deal.stages, at, deal.stage), values["stage"], LATE, False)
-        deal.stages = _by_time(deal.stages, late, STAGES_KEPT)
-    if values.get("amount") is not None and deal.amount is None and not deal.amounts:
-        deal.amount = values["amount"]
-        mask |= AMOUNT
-    for name in ("name", "account", "currency"):
-        if values.get(name) and not getattr(deal, name):
-            setattr(deal, name, values[name])
-            mask |= AMOUNT if name == "currency" else 0
-    return mask
+    stage, price = _last(deal.stages), max(_last(deal.prices), _last(deal.amounts))
+    written = {
+        "close_date": _last(deal.dates), "forecast_category": _last(deal.categories), "owner_id": _last(deal.owners),
+        "stage": stage, "is_closed": stage, "is_won": stage, "next_step": deal.next_step_at,
+        "amount": price, "discount_percent": price, "list_amount": price,
+    }  # fmt: skip
+    line, at, left = change.kind == items.LINE_ITEM, change.at, {}
+    for name, value in change.values.items():
+        if line or name in written:
+            free = written.get(name, price) <= at
+        else:
+            free = not getattr(deal, _KEPT_AS.get(name, name), None) and (name not in _PRICED_TOO or price <= at)
+        if free:
+            left[name] = value
+    return replace(change, values=left, late=True)
 
 
-def _by_time(history: tuple[Any, ...], late: Any, kept: int) -> tuple[Any, ...]:
-    """The history with a late move in its place; a full one gives up nothing for it."""
-    return history if len(history) >= kept else tuple(sorted((*history, late), key=lambda move: move.at))
+def _last(history: tuple[Any, ...]) -> int:
+    return history[-1].at if history else 0
 
 
 # --- fields without behaviour ---------------------------------------------------------------------------------
 
 
-def _plain_fields(deal: Deal, values: dict[str, Any]) -> int:
-    mask = 0
+def _touch(deal: Deal, touch: Touch) -> int:
+    touches = (*deal.touches, touch)
+    if len(touches) > 1 and touch.at < touches[-2].at:
+        touches = tuple(sorted(touches, key=lambda one: one.at))  # it came late
+    deal.touches = touches[-TOUCHES_KEPT:]
+    return TOUCH
+
+
+def _plain_fields(deal: Deal, change: Change) -> int:
+    values, mask = change.values, 0
     if "name" in values:
         deal.name = values["name"] or ""
     if "account" in values:
@@ -155,13 +164,15 @@ def _plain_fields(deal: Deal, values: dict[str, Any]) -> int:
     if "currency" in values and (values["currency"] or "") != deal.currency:
         # Amounts in two currencies do not compare: the history starts again.
         if deal.currency:
-            deal.amounts = ()
+            deal.amounts, deal.currency_commit = (), change.commit
         deal.currency = values["currency"] or ""
         mask |= AMOUNT
     if "deal_type" in values:
         deal.deal_type = values["deal_type"] or ""
         mask = EVERYTHING
     if "pipeline" in values:
+        if (values["pipeline"] or "") != deal.pipeline:
+            deal.top = -1  # places in two pipelines do not compare
         deal.pipeline = values["pipeline"] or ""
         mask = EVERYTHING
     if "labels" in values:
@@ -170,7 +181,7 @@ def _plain_fields(deal: Deal, values: dict[str, Any]) -> int:
         mask = EVERYTHING
     if "next_step" in values:
         text = values["next_step"] or ""
-        deal.next_step, deal.next_step_at = zlib.crc32(text.strip().encode()), deal.last_at
+        deal.next_step, deal.next_step_at = zlib.crc32(text.strip().encode()), change.at
         mask |= NEXT_STEP
     return mask
 
@@ -198,40 +209,57 @@ def _stage(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
         status = WON if values.get("is_won") else LOST
     elif "is_closed" in values or name != deal.stage:
         status = OPEN
+    elif change.kind == items.RESTORED and deal.status == DELETED:
+        status = deal.deleted_as
     else:
         status = deal.status
     if name == deal.stage and status == deal.status:
+        if deal.top < 0 and stage is not None:
+            deal.top = stage.position  # it went to another pipeline
         return 0
 
-    before = ruleset.stage(deal.pipeline, deal.stage)
+    old, moved = deal.stage, name != deal.stage
+    merged = deal.stages[-1] if deal.stages else None
+    if moved and merged is not None and merged.commit == change.commit:
+        # Several stages of one save are one move.
+        old = merged.old
+        deal.stages = deal.stages[:-1]
+    else:
+        merged = None
+    before = ruleset.stage(deal.pipeline, old)
     position = stage.position if stage is not None and status == OPEN else -1
     progress = position > deal.top >= 0
     steps = position - before.position if before and before.status == OPEN and position >= 0 else 0
-    if name != deal.stage:
+    if moved:
         if "stage" in change.corrected:
             why = CORRECTION
-        first = not deal.stage
-        progress = progress and why != CORRECTION
-        move = StageMove(at, change.commit, deal.stage, name, FIRST if first else why, progress, 0 if first else steps)
-        deal.stages = remember(deal.stages, move, STAGES_KEPT)
+        progress = progress and why not in (CORRECTION, LATE)
         deal.stage_at = at
+        if name != old:
+            first, progressed = not old, progress or (merged is not None and merged.progress and steps > 0)
+            move = StageMove(at, change.commit, old, name, FIRST if first else why, progressed, 0 if first else steps)
+            deal.stages = remember(deal.stages, move, STAGES_KEPT)
     if position > deal.top and "stage" not in change.corrected:
         deal.top = position
         if progress:
             deal.progress_at = at
+    # A deal of which a snapshot is the first to tell the stage was not seen to be won.
+    seen = change.kind != items.SNAPSHOT or bool(deal.stage)
     deal.stage = name
     if status != deal.status:
-        _status(deal, status, change)
-    return STAGE
+        _status(deal, status, change, seen=seen)
+        return STAGE | STATUS
+    return STAGE if old else STAGE | STATUS
 
 
-def _status(deal: Deal, status: int, change: Change) -> None:
+def _status(deal: Deal, status: int, change: Change, *, seen: bool) -> None:
+    restored = deal.status == DELETED and deal.deleted_as == status
     deal.status = status
     deal.closed_at = 0 if status == OPEN else change.at
-    if status == WON:
-        # A deal that a snapshot shows won was not seen to be won.
-        first_sight = change.kind == items.SNAPSHOT and deal.first_at == change.at
-        deal.won_at, deal.won_commit = change.at, 0 if first_sight else change.commit
+    if status == OPEN:
+        deal.opened_commit = change.commit
+    elif status == WON and not restored:
+        deal.won_at, deal.won_commit = change.at, change.commit if seen else 0
     if status != OPEN:
         # The close may arrive after the date it wrote, in the same commit.
         for move in deal.dates:
@@ -252,10 +280,13 @@ def _close_date(deal: Deal, change: Change, why: int, was_open: bool, ruleset: R
     old, new, at = deal.close_date, change.values["close_date"], change.at
     if old == new:
         return 0
-    merges = bool(deal.dates) and deal.dates[-1].commit == change.commit
-    if merges:
-        old = deal.dates[-1].old
+    unchanged = not deal.date_changed
+    merged = deal.dates[-1] if deal.dates else None
+    if merged is not None and merged.commit == change.commit:
+        # Several dates of one save are one move.
+        old = merged.old
         deal.dates = deal.dates[:-1]
+        unchanged = unchanged or merged.why == DEFAULT_DATE
     crossed = (
         old is not None
         and new is not None
@@ -263,7 +294,7 @@ def _close_date(deal: Deal, change: Change, why: int, was_open: bool, ruleset: R
     )
     corrected = "close_date" in change.corrected
     # The default date's first change is used up by any writer, but not by a slip that was put right.
-    default = not deal.date_changed and old is not None
+    default = unchanged and old is not None
     if default and not corrected:
         deal.date_changed = True
     if old is None or new is None:
@@ -336,7 +367,7 @@ def _category(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
         if deal.stage not in pipeline.categories:
             return 0
         category = pipeline.categories[deal.stage]
-    if category == deal.category:
+    if category == deal.category or (change.late and _last(deal.categories) > change.at):
         return 0
     if not deal.category:
         why = FIRST

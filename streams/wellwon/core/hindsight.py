@@ -13,8 +13,22 @@ from typing import Any, Final
 import msgspec
 
 from wellwon.core.deal import Deal
-from wellwon.core.fold import fold, fold_late
-from wellwon.core.items import ACTIVITY, ANSWER, GAP, LINE_ITEM, RECLASSIFIED_BULK, SNAPSHOT, USER, Change, Reclassified
+from wellwon.core.fold import fold, unwritten
+from wellwon.core.items import (
+    ACTIVITY,
+    ANSWER,
+    CREATED,
+    DELETED,
+    GAP,
+    LINE_ITEM,
+    RECLASSIFIED_BULK,
+    RESTORED,
+    SNAPSHOT,
+    USER,
+    Change,
+    Reclassified,
+)
+from wellwon.core.model import DELETED as STATUS_DELETED
 from wellwon.core.model import Ruleset
 from wellwon.core.rule import EVERYTHING
 from wellwon.core.state import State
@@ -38,7 +52,10 @@ _CORRECTABLE: Final = {
     "forecast_category": "category",
     "discount_percent": "discount_field",
     "list_amount": "list_field",
+    "term_months": "term_months",
+    "prepaid_months": "prepaid_months",
 }
+_CLOSES: Final = {"stage", "is_closed", "is_won"}
 _CORRECTABLE_LINE: Final = ("quantity", "unit_price", "list_price")
 
 replace = msgspec.structs.replace
@@ -105,15 +122,50 @@ def _settle(
 
 def _absorb_late(base: Deal, tail: tuple[Change, ...], now: Deal, change: Change, ruleset: Ruleset) -> Absorbed:
     if change.at < now.last_at - ruleset.lateness_ms:
-        base = _copy(base)
-        mask = fold_late(base, change) | fold_late(_copy(now), change)
-        # As a restored state would be: with the late change before the tail.
-        return Absorbed(base, tail, refold(base, tail, ruleset) if tail else base, mask, late=True)
+        return _absorb_too_late(base, tail, now, change, ruleset)
     place = len(tail)
     while place and tail[place - 1].at > change.at:
         place -= 1
     tail = _pair_corrections(base, (*tail[:place], change, *tail[place:]), ruleset)
     return Absorbed(base, tail, refold(base, tail, ruleset), EVERYTHING, refolded=True)
+
+
+def _absorb_too_late(base: Deal, tail: tuple[Change, ...], now: Deal, change: Change, ruleset: Ruleset) -> Absorbed:
+    """What nobody wrote since is taken over, as no behaviour; a touch or an answer goes where it belongs."""
+    place = len(tail)
+    while place and tail[place - 1].at > change.at:
+        place -= 1
+    later = tail[place:]
+    if change.kind not in (ACTIVITY, ANSWER):
+        change = _not_written_since(base, later, change)
+        if not (change.values or _acts_by_itself(base, later, change)):
+            base, now = _copy(base), _copy(now)
+            base.late += 1
+            now.late += 1
+            return Absorbed(base, tail, now, 0, late=True)
+    if change.at >= base.last_at:
+        tail = (*tail[:place], change, *later)
+    else:
+        base = _copy(base)
+        fold(base, change, ruleset)
+    return Absorbed(base, tail, refold(base, tail, ruleset), EVERYTHING, late=True)
+
+
+def _not_written_since(base: Deal, later: tuple[Change, ...], change: Change) -> Change:
+    change = unwritten(base, change)
+    since = {name for one in later if one.line_item_id == change.line_item_id for name in one.values}
+    if not since.isdisjoint(_CLOSES):
+        since |= _CLOSES
+    return replace(change, values={name: value for name, value in change.values.items() if name not in since})
+
+
+def _acts_by_itself(base: Deal, later: tuple[Change, ...], change: Change) -> bool:
+    """Whether a late change says something without fields, and nothing since says otherwise."""
+    if change.kind == CREATED:
+        return not base.creation_seen
+    if change.kind == DELETED:  # a deal that was changed since is there
+        return change.at >= base.last_at and all(one.kind in (ACTIVITY, ANSWER) for one in later)
+    return change.kind == RESTORED and base.status == STATUS_DELETED and base.closed_at <= change.at
 
 
 def reclassify(state: State, item: Reclassified, ruleset: Ruleset) -> Absorbed | None:
@@ -135,9 +187,11 @@ def _written(change: Change, ruleset: Ruleset) -> dict[str, Any]:
     values = change.values
     if change.kind == LINE_ITEM:
         return {f"{change.line_item_id}.{name}": values[name] for name in _CORRECTABLE_LINE if name in values}
-    if change.kind in (ANSWER, ACTIVITY, GAP):
+    if change.late or change.kind in (ANSWER, ACTIVITY, GAP):
         return {}
     written = {name: values[name] for name in _CORRECTABLE if name in values}
+    if "stage" in written and not written["stage"]:
+        del written["stage"]  # an empty stage is no stage: the fold leaves it as it was
     if "forecast_category" in written:
         written["forecast_category"] = ruleset.categories.get((written["forecast_category"] or "").lower(), "")
     return written

@@ -58,6 +58,8 @@ class Change(msgspec.Struct, array_like=True, gc=False):
     """Fields whose move by this change does not count because it is one half of a correction."""
     undoes: tuple[str, ...] = ()
     """The corrected fields of which this change is the second half."""
+    late: bool = False
+    """It came too late to be judged: what it wrote is taken over, but is no behaviour."""
 
 
 class Reclassified(msgspec.Struct, gc=False):

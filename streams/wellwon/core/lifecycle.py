@@ -69,11 +69,13 @@ def reconcile(
     reason: str,
     resolved_reason: str,
     commit: int = 0,
+    since: int = 0,
 ) -> tuple[tuple[AlertState, ...], list[Transition]]:
     """Compare what is open with what was found.
 
     Rules that are not in ``findings`` were not asked: their alerts stay as they are. ``modes`` gives the mode of each
     rule that runs. ``reason`` goes on what opens or changes, ``resolved_reason`` on what resolves.
+    ``since`` is when the save was made that brought it about, where it was not the clock.
     What one record of a save (``commit``) seemed to show and another of the same save explains is retracted.
     """
     open_by_rule = {alert.rule: alert for alert in alerts if not alert.closed_at}
@@ -87,7 +89,7 @@ def reconcile(
                 closed = replace(known, closed_at=at, revision=known.revision + 1, retracted=ended == RETRACTED)
                 transitions.append(Transition(RESOLVED, ended, closed, None))
         elif known is None:
-            opened = _open(alerts, rule, finding, modes.get(rule, ALERT), period, at)
+            opened = _open(alerts, rule, finding, modes.get(rule, ALERT), period, at, since or at)
             transitions.append(Transition(OPENED, reason, opened, finding))
         elif (
             known.severity != finding.severity
@@ -118,7 +120,7 @@ def reconcile(
 
 
 def _open(
-    alerts: tuple[AlertState, ...], rule: str, finding: Finding, mode: str, period: Period, at: int
+    alerts: tuple[AlertState, ...], rule: str, finding: Finding, mode: str, period: Period, at: int, since: int
 ) -> AlertState:
     revision = 1 + max((a.revision for a in alerts if a.rule == rule and a.period == period.label), default=0)
     return AlertState(
@@ -133,6 +135,7 @@ def _open(
         commit=finding.commit,
         covered_by="",
         mode=mode,
+        since=since,
     )
 
 

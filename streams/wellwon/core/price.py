@@ -27,7 +27,6 @@ from wellwon.core.deal import (
     Line,
     PriceMove,
     annual,
-    lines_list_amount,
     remember,
 )
 from wellwon.core.items import Change
@@ -54,6 +53,8 @@ replace = msgspec.structs.replace
 def line_changed(deal: Deal, change: Change) -> int:
     """A line item was added, changed or removed."""
     values, line_id = change.values, change.line_item_id
+    if deal.unlisted:
+        return 0
     lines = dict(deal.lines)
     before = sum(line.quantity for line in lines.values())
     if values.get("removed"):
@@ -66,23 +67,21 @@ def line_changed(deal: Deal, change: Change) -> int:
             values.get("list_price", line.list_price),
         )
         if len(lines) > LINES_KEPT:
-            lines.pop(next(iter(lines)))
+            # A part of the lines would be another price.
+            deal.lines, deal.unlisted = {}, True
+            return PRICE | AMOUNT
     had_lines = bool(deal.lines)
     deal.lines = lines
     if had_lines and sum(line.quantity for line in lines.values()) > before:
-        give(deal, change.at, change.commit)
-        return PRICE | AMOUNT
+        return give(deal, change, f"{line_id}.quantity")
     return 0
 
 
 def prepaid_changed(deal: Deal, change: Change) -> int:
     """More months paid in advance are something given in return."""
-    old, new = deal.prepaid_months or 0, change.values["prepaid_months"] or 0
+    old, new = deal.prepaid_months, change.values["prepaid_months"]
     deal.prepaid_months = new
-    if new > old:
-        give(deal, change.at, change.commit)
-        return PRICE | AMOUNT
-    return 0
+    return give(deal, change, "prepaid_months") if (new or 0) > (old or 0) else 0
 
 
 def priced(deal: Deal, change: Change, why: int, was_open: bool, was_annual: int | None, was_list: int | None) -> int:
@@ -94,8 +93,7 @@ def priced(deal: Deal, change: Change, why: int, was_open: bool, was_annual: int
         # An amount of an unknown term and one of a known term do not compare: filling it in cuts nothing.
         restarts = bool(old_term) != bool(deal.term_months)
         if old_term and deal.term_months and deal.term_months > old_term:
-            give(deal, change.at, change.commit)
-            mask |= PRICE | AMOUNT
+            mask |= give(deal, change, "term_months")
     if change.kind != items.LINE_ITEM:
         if "amount" in values:
             deal.amount = values["amount"]
@@ -112,16 +110,15 @@ def priced(deal: Deal, change: Change, why: int, was_open: bool, was_annual: int
 
 
 def _amount(deal: Deal, change: Change, why: int, old: int | None, was_list: int | None, restarts: bool) -> int:
-    now_list = lines_list_amount(deal.lines) if deal.lines else deal.list_field
-    scope = _scope(was_list, now_list)
+    scope, mask = _scope(was_list, deal.list_amount), 0
     last = deal.amounts[-1] if deal.amounts else None
     same_commit = last is not None and last.commit == change.commit
     if same_commit and last is not None and scope > last.scope:
         deal.amounts = (*deal.amounts[:-1], replace(last, scope=scope))
-        last = deal.amounts[-1]
+        last, mask = deal.amounts[-1], AMOUNT
     new = annual(deal.amount, deal.term_months)
     if new == old:
-        return AMOUNT if "amount" in change.values or "currency" in change.values else 0
+        return AMOUNT if "amount" in change.values or "currency" in change.values else mask
     if same_commit and last is not None:
         old, scope, restarts = last.old, max(scope, last.scope), restarts or last.why == RESTART
         deal.amounts = deal.amounts[:-1]
@@ -129,7 +126,9 @@ def _amount(deal: Deal, change: Change, why: int, old: int | None, was_list: int
         why = CLOSE_WRITE
     elif old is None:
         why = FIRST
-    if restarts or ("currency" in change.values and deal.amounts == () and old is not None):
+    if "currency" in change.values and deal.amounts == () and old is not None:
+        restarts = True
+    if restarts or deal.currency_commit == change.commit:
         why = RESTART
     if old != new:
         traded = deal.rose_commit == change.commit != 0
@@ -205,7 +204,7 @@ def reprice(deal: Deal, change: Change, why: int, was_annual: int | None, was_li
         deal.discount = new
         _remember_price(deal, change, why, old, new, was_annual)
         mask = PRICE
-    return mask | _traded_by_amount(deal, change, was_annual)
+    return mask if why == CORRECTION else mask | _traded_by_amount(deal, change, was_annual)
 
 
 def _restart(deal: Deal, at: int) -> None:
@@ -250,9 +249,15 @@ def _traded_by_amount(deal: Deal, change: Change, was_annual: int | None) -> int
     return PRICE
 
 
-def give(deal: Deal, at: int, commit: int) -> None:
-    """Term, prepayment or quantity rose: concessions of this save and of the last 24 h were traded."""
-    deal.rose_at, deal.rose_commit = at, commit
+def give(deal: Deal, change: Change, name: str) -> int:
+    """Term, prepayment or quantity rose: concessions of this save and of the last 24 h were traded.
+
+    Not by a slip of the hand, nor when put right.
+    """
+    if name in change.corrected:
+        return 0
+    at = change.at
+    deal.rose_at, deal.rose_commit = at, change.commit
     deal.prices = tuple(
         replace(move, traded=True) if move.points > 0 and not move.traded and at - move.at <= TRADE_MS else move
         for move in deal.prices
@@ -261,3 +266,4 @@ def give(deal: Deal, at: int, commit: int) -> None:
         replace(move, traded=True) if move.cut_bp > 0 and not move.traded and at - move.at <= TRADE_MS else move
         for move in deal.amounts
     )
+    return PRICE | AMOUNT

@@ -30,6 +30,8 @@ class AlertState(msgspec.Struct, array_like=True, gc=False, frozen=True):
     mode: str
     retracted: bool = False
     """Resolved because what it told did not happen that way: it says nothing of the deal."""
+    since: int = 0
+    """When the save that opened it was made; ``opened_at``, when it was told, depends on how long that took."""
 
 
 class WinState(msgspec.Struct, array_like=True, gc=False, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from wellwon.core.deal import BUYERS_DATE, COUNTS, Deal, Move, standing
+from wellwon.core.deal import BUYERS_DATE, CORRECTION, COUNTS, Deal, Move, standing
 from wellwon.core.model import WON, Ruleset
 from wellwon.core.price import baseline
 from wellwon.core.state import AlertState
@@ -59,7 +59,7 @@ def read_win(deal: Deal, alerts: tuple[AlertState, ...], ruleset: Ruleset) -> Wi
     answered = _buyer_answered(deal)
 
     facts = [fact for fact in (price, date, answered) if fact is not None]
-    if len(facts) < 2 or (deal.snapshots and not deal.created_at and not _has_history(deal)):
+    if len(facts) < 2 or (deal.snapshots and not deal.creation_seen and not _has_history(deal)):
         reading = UNKNOWN
     elif price is False and _was_pressed(alerts, at):
         reading = PRESSURED
@@ -93,14 +93,14 @@ def _price_held(deal: Deal, base: int | None) -> bool | None:
     if deal.discount <= base + PRICE_SLACK:
         return True
     # Above the baseline is fine where every raise was traded.
-    raises = [move for move in deal.prices if move.points > 0 and move.baseline is not None]
+    raises = [move for move in deal.prices if move.points > 0 and move.baseline is not None and move.why != CORRECTION]
     return bool(raises) and all(move.traded for move in raises)
 
 
 def _date_before(deal: Deal) -> int | None:
     """The date that stood 30 d before the win, or at creation where the deal is younger."""
     at = deal.won_at - DATE_BEFORE_DAYS * DAY
-    if not deal.created_at and deal.first_at > at:
+    if not deal.creation_seen and deal.first_at > at:
         return None  # nothing is known of that time
     before = standing(deal.dates, at, deal.close_date)
     if before is None:
@@ -127,14 +127,15 @@ def _buyer_answered(deal: Deal) -> bool | None:
 
 
 def _pressing(alerts: tuple[AlertState, ...], at: int) -> list[AlertState]:
-    since = at - PRESSURE_DAYS * DAY
+    """Alerts of pressure in the last days before the win, by when the saves were made, not by when they arrived."""
+    ended = at - PRESSURE_DAYS * DAY
     return [
         alert
         for alert in alerts
         if alert.rule in PRESSURE_RULES
         and not alert.retracted
-        and alert.opened_at <= at
-        and (not alert.closed_at or alert.closed_at >= since)
+        and alert.since <= at
+        and (not alert.closed_at or alert.closed_at >= ended)
     ]
 
 
@@ -154,7 +155,7 @@ def _late_concession(deal: Deal, alerts: tuple[AlertState, ...], base: int | Non
         and not move.traded
         and move.points > 0
         and move.baseline is not None
-        and any(alert.opened_at <= move.at or alert.commit == move.commit for alert in pressing)
+        and any(alert.since <= move.at or alert.commit == move.commit for alert in pressing)
     )
     points = min(points, max(0, deal.discount - base))
     yearly = listed if not deal.term_months or deal.term_months <= 12 else listed * 12 // deal.term_months
