@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -87,6 +88,7 @@ def test_the_next_run_goes_on_where_the_last_one_ended(settings: Settings) -> No
 
 def test_several_partitions_mark_no_bulk_edits(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     # The embedded broker makes every topic with four.
+    caplog.set_level(logging.WARNING)
     put(settings, *(event(n, StageName="A") for n in range(9)))
     follow(settings, 9)
     assert "bulk edits cannot be seen" in caplog.text
