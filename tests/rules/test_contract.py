@@ -19,6 +19,7 @@ from histories import DEAL, History, histories
 from rules.everything import Everything, open_alerts, settle
 from rules.test_cases import SORTS, cases_of
 from wellwon.core import timeline
+from wellwon.core.deal import Deal
 from wellwon.core.model import Ruleset
 from wellwon.core.partition import Partition
 from wellwon.core.records import TITLE_MAX, alert_title
@@ -36,7 +37,6 @@ from wellwon.core.rule import (
     param_fields,
     rule,
 )
-from wellwon.core.state import Deal
 from wellwon.policy import compile_policy, compile_text, load_policy
 from wellwon.rules import RULES
 
