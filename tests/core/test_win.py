@@ -266,3 +266,9 @@ def test_a_win_that_was_not_seen_is_no_win() -> None:
 def test_the_day_of_a_win_is_the_organisations() -> None:
     late = MATURE + '2026-10-01 03:00Z  stage="Closed Won" close_date=2026-10-01 by=anna\n'
     assert won(late, "calendar: {zone: America/New_York}")["period"] == "2026-Q3"
+
+
+def test_a_deal_that_was_written_down_as_won_held_no_date() -> None:
+    """An export's only row of a deal may be its Closed Won: nobody ever promised a date."""
+    imported = '2026-09-24 10:00  created stage="Closed Won" close_date=2021-01-27 amount=9000 by=anna\n'
+    assert facts(imported)[1:] == ("unknown", "unknown", "unknown")

@@ -100,8 +100,8 @@ def _price_held(deal: Deal, base: int | None) -> bool | None:
 def _date_before(deal: Deal) -> int | None:
     """The date that stood 30 d before the win, or at creation where the deal is younger."""
     at = deal.won_at - DATE_BEFORE_DAYS * DAY
-    if not deal.creation_seen and deal.first_at > at:
-        return None  # nothing is known of that time
+    if deal.first_at == deal.won_at or (not deal.creation_seen and deal.first_at > at):
+        return None  # written down as a win, or nothing is known of that time: no date was ever promised
     before = standing(deal.dates, at, deal.close_date)
     if before is None:
         before = next((move.new for move in deal.dates if move.new is not None), deal.close_date)
