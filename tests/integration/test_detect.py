@@ -7,14 +7,17 @@ import subprocess
 import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import orjson
 import pytest
+from kafka.admin import ConfigResource
 
 import oracle
-from live import Worker, produce, read, until, wait_for_the_end
+from live import Worker, committed, produce, read, until, wait_for_the_end
 from pushed import change, deals
 from wellwon.core.state import PREFIX, VERSION
+from wellwon.policy import load_policy
 from wellwon.runtime import deadletters, topics
 from wellwon.runtime.restore import LINEAGE
 from wellwon.runtime.settings import Settings
@@ -116,6 +119,50 @@ def test_malformed_input_ends_in_the_dead_letters(live: Settings, start: Start) 
         assert letters[reason].key == key
     assert worker.stop() == 0
     assert_equal_to_the_core_alone(live)
+
+
+def test_a_worker_whose_dead_letters_are_refused_stops_before_it_commits(live: Settings, start: Start) -> None:
+    with topics.admin(live) as admin:
+        name = live.topic(topics.DEAD_LETTERS)
+        admin.alter_configs([ConfigResource("TOPIC", name, {"max.message.bytes": "1000"})])
+    worker = start(live).wait_ready()
+    produce(live, [(b"d", b"x" * 5_000)])
+    until(lambda: worker.exit_code is not None, "the worker to stop")
+    assert worker.exit_code == 1
+    assert "Kafka did not take an alert, win, dead letter or request" in worker.tail()
+    letter_at = next(message for message in read(live, topics.CHANGES) if message.key() == b"d")
+    assert committed(live)[letter_at.partition() or 0] <= (letter_at.offset() or 0)
+
+
+def test_other_partitions_than_declared_are_told(live: Settings, start: Start) -> None:
+    worker = start(replace(live, partitions=7)).wait_ready()
+    name = live.topic(topics.CHANGES)
+    assert f"WARNING {name} has {live.partitions} partitions, declared are 7: if it always had" in worker.tail()
+    assert worker.stop() == 0
+
+
+def test_a_start_says_what_runs_and_nothing_else(live: Settings, start: Start, tmp_path: Path) -> None:
+    policy = tmp_path / "ours.yaml"
+    policy.write_text("window_days: 9\n", encoding="utf-8")
+    worker = start(replace(live, policy=policy)).wait_ready()
+    produce(live, [*deals(3), (b"d", b"{"), (b"d", b"{")])
+    wait_for_the_end(live)
+    assert worker.stop() == 0
+    said = [line[len("00:00:00 ") :].split(maxsplit=1) for line in worker.tail().splitlines()]
+    assert [level for level, _ in said if level != "INFO"] == ["WARNING"]
+    told = " ".join(text for _, text in said)
+    assert "reasons={'not_json': " in told
+    assert f"policy={policy} fingerprint={load_policy('window_days: 9').fingerprint}" in told
+    assert "Starting" not in told
+
+
+def test_a_wrong_policy_is_told_before_anything_starts(live: Settings, start: Start, tmp_path: Path) -> None:
+    policy = tmp_path / "ours.yaml"
+    policy.write_text("window_days: 900\n", encoding="utf-8")
+    worker = start(replace(live, policy=policy))
+    until(lambda: worker.exit_code is not None, "the worker to refuse")
+    assert worker.exit_code == 2
+    assert worker.tail().startswith(f"Error: {policy}:1:14: ")
 
 
 def test_redrive_sends_the_originals_back(live: Settings, start: Start) -> None:
