@@ -207,11 +207,27 @@ def test_replay_says_what_cannot_be_used(tmp_path: Path) -> None:
     changes, rejects = tmp_path / "changes.jsonl", tmp_path / "rejects.txt"
     changes.write_bytes(real("simulate", "--deals", "3").stdout + b"this is not JSON\n")
     result = wellwon("replay", "changes", str(changes), "--rejects", str(rejects))
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert "cannot be used: " in result.output
     assert f"{changes}:" in rejects.read_text()
     changes.write_text("this is not JSON\n")
     assert wellwon("replay", "changes", str(changes)).exit_code == 2
+
+
+def test_replay_names_stages_that_no_pipeline_knows(tmp_path: Path) -> None:
+    changes = tmp_path / "changes.jsonl"
+    changes.write_bytes(real("simulate", "--deals", "3").stdout)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("pipelines: [{name: Sales, open: [Somewhere], won: [Yes], lost: [No]}]\n")
+    arguments = ("replay", "changes", str(changes), "--policy", str(policy))
+    assert "stages that no pipeline knows: " in wellwon(*arguments).output
+    assert json.loads(wellwon(*arguments, "--json").output)["unknown_stages"]
+
+
+def test_an_export_cannot_be_followed() -> None:
+    result = wellwon("ingest", "salesforce-history", "--follow", "salesforce", env={"WELLWON_KAFKA": "localhost:1"})
+    assert result.exit_code == 2
+    assert "salesforce-history is read from files" in result.output
 
 
 def test_replay_suggests_kinds_and_zones(tmp_path: Path) -> None:

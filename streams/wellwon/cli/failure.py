@@ -13,6 +13,8 @@ FAILED = 1
 """A check failed, or something was found."""
 BAD_INPUT = 2
 """The command or what it was given is wrong."""
+INTERRUPTED = 130
+"""Ctrl-C, as shells count it."""
 
 
 class BadInput(click.ClickException):

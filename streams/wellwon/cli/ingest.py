@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wellwon.cli.failure import FAILED, BadInput
+from wellwon.cli.failure import FAILED, INTERRUPTED, BadInput
 from wellwon.cli.output import counted
 from wellwon.cli.reading import KINDS_HELP, dialect, instant, kind_argument, load, options_of
 from wellwon.history.clock import Tick, with_clock
@@ -22,6 +22,7 @@ from wellwon.sources.feed import Feed
 from wellwon.sources.kinds import kind_named
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.normalise import Outgoing
+from wellwon.sources.unknown import Unknown
 
 if TYPE_CHECKING:
     from wellwon.policy import Policy
@@ -75,6 +76,8 @@ def command(
 
     if bool(files) == bool(follow):
         raise BadInput("give files, or - for standard input, or --follow SOURCE")
+    if follow and kind_named(kind).records is None:
+        raise BadInput(f"{kind} is read from files: give its file; --follow reads changes or salesforce-cdc")
     if until and not clock:
         raise BadInput("--until says how far time goes, so it needs --clock")
     settings = Settings.from_environment()
@@ -84,13 +87,22 @@ def command(
         return
     end = instant(until, policy)
     began = time.monotonic()
+    unknown = Unknown(policy)
     with ExitStack() as stack:
         ingest = stack.enter_context(Ingest(settings, speed=speed))
         reject = stack.enter_context(_rejects(rejects)) if rejects else ingest.reject
         feed = Feed(kind_named(kind), files, SourceView.of(policy), options_of(zone, dayfirst), reject)
         log: Iterable[Outgoing | Tick] = with_clock(feed, policy.calendar.build(), end) if clock else feed
-        with _progress(feed) as advance:
-            ingest.send(_counted(log, advance))
+        try:
+            with _progress(feed) as advance:
+                ingest.send(unknown.watch(_counted(log, advance)))
+            ingest.confirm()
+        except KeyboardInterrupt:
+            confirmed = ingest.stop()
+            said = f"stopped: {confirmed:,} of {ingest.sent.changes:,} sent; running it again is safe"
+            click.echo(said, err=True)
+            sys.stderr.flush()
+            sys.exit(INTERRUPTED)
     sent, seconds = ingest.sent, time.monotonic() - began
     click.echo(
         f"{counted(sent.changes, 'change')} of {counted(len(sent.deals), 'deal')} sent in {seconds:.1f} s"
@@ -102,6 +114,8 @@ def command(
             click.echo(f"{what}: {count:,}", err=True)
     if feed.left_out:
         click.echo("left out: " + ", ".join(f"{why} {n:,}" for why, n in sorted(feed.left_out.items())), err=True)
+    for line in unknown.lines():
+        click.echo(line, err=True)
     if feed.rejections:
         listed = ", ".join(f"{why} {n:,}" for why, n in sorted(feed.rejections.items()))
         click.echo(f"cannot be used: {listed}; see {rejects or '`wellwon dead-letters list`'}", err=True)

@@ -10,7 +10,7 @@ from typing import IO
 
 import click
 
-from wellwon.cli.failure import BadInput
+from wellwon.cli.failure import FAILED, BadInput
 from wellwon.cli.output import STDIN, counted, json_lines
 from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kind_argument, load, options_of, shown_rejections
 from wellwon.core.output import DeadLetter
@@ -20,6 +20,7 @@ from wellwon.sources.change import Rejected
 from wellwon.sources.feed import Feed
 from wellwon.sources.kinds import kind_named
 from wellwon.sources.mapping import SourceView
+from wellwon.sources.unknown import Unknown
 
 OUT = click.Path(dir_okay=False, path_type=str)
 
@@ -51,6 +52,7 @@ def command(
     """Run the core alone over FILES of a KIND, in event time, clock included: no Kafka.
 
     The records are those of the topics `alerts` and `wins`. Without --until time stops at the last change.
+    The exit code is 1 if something cannot be used.
     """
     text, policy = load(policy_file)
     with ExitStack() as stack:
@@ -66,19 +68,24 @@ def command(
             reject(Rejected(letter.reason, detail, letter.value or b"").record())
 
         feed = Feed(kind_named(kind), files, SourceView.of(policy), options_of(zone, dayfirst), refused)
+        unknown = Unknown(policy)
         replay = Replay(text, lambda _: compile_policy(policy), alert=alert, win=win, dead_letter=dead)
-        summary = replay.run(feed, instant(until, policy))
+        summary = replay.run(unknown.watch(feed), instant(until, policy))
     to_stderr = STDIN in (alerts, wins, rejects)
     if rejected and not summary.changes:
         shown_rejections(rejected)
         raise BadInput("nothing in the input can be used")
     if as_json:
         left_out = {"rejected": dict(feed.rejections), "left_out": dict(feed.left_out)}
-        json_lines({**summary.as_dict(), **left_out}, err=to_stderr)
+        json_lines({**summary.as_dict(), **left_out, **unknown.as_dict()}, err=to_stderr)
+        if rejected:
+            sys.exit(FAILED)
         return
     shown_rejections(rejected)
-    for line in _told(summary, feed):
+    for line in (*_told(summary, feed), *unknown.lines()):
         click.echo(line, err=to_stderr)
+    if rejected:
+        sys.exit(FAILED)
 
 
 @contextmanager
@@ -111,8 +118,11 @@ def _told(summary: Summary, feed: Feed) -> Iterator[str]:
         f"alerts: {transitions['opened']:,} opened, {transitions['changed']:,} changed, "
         f"{transitions['resolved']:,} resolved, {summary.open.total():,} open at the end"
     )
-    for (rule, severity), count in sorted(summary.open.items()):
-        yield f"  {rule} {severity}: {count:,}"
+    for rule, opened in sorted(summary.opened.items()):
+        standing = sum(count for (name, _), count in summary.open.items() if name == rule)
+        yield f"  {rule}: {opened:,} opened, {summary.retracted[rule]:,} retracted, {standing:,} open at the end"
+    if retracted := summary.retracted.total():
+        yield f"{retracted:,} retracted: corrected or explained within minutes"
     if summary.wins:
         yield f"wins: {_listed(summary.wins)}"
 

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
+from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.model import Ruleset
 from wellwon.core.output import DeadLetter, Output
 from wellwon.core.partition import Partition
@@ -50,6 +51,10 @@ class Summary:
     wins: Counter[str] = field(default_factory=Counter)
     """Deals that are won at the end, by reading."""
     dead_letters: Counter[str] = field(default_factory=Counter)
+    opened: Counter[str] = field(default_factory=Counter)
+    """Alerts that opened, by rule."""
+    retracted: Counter[str] = field(default_factory=Counter)
+    """Alerts that were taken back, by rule: corrected or explained soon after."""
     duplicates: int = 0
     late: int = 0
 
@@ -65,6 +70,8 @@ class Summary:
             "last_at": format_instant(self.last_at) if self.changes else None,
             "transitions": dict(sorted(self.transitions.items())),
             "open": by_rule,
+            "opened_by_rule": dict(sorted(self.opened.items())),
+            "retracted_by_rule": dict(sorted(self.retracted.items())),
             "wins": dict(sorted(self.wins.items())),
             "dead_letters": dict(sorted(self.dead_letters.items())),
             "duplicates": self.duplicates,
@@ -134,7 +141,10 @@ class Replay:
             self._alert(value)
             alert = orjson.loads(value)
             summary.transitions[alert["transition"]] += 1
+            if alert["transition"] == "opened":
+                summary.opened[alert["rule"]] += 1
             if alert["transition"] == "resolved":
+                summary.retracted[alert["rule"]] += alert["reason"] == RETRACTED
                 self._open.pop(alert["fingerprint"], None)
             else:
                 self._open[alert["fingerprint"]] = alert["rule"], alert["severity"]

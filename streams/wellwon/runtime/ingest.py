@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from wellwon.runtime.settings import Settings
 
+STOP_S: Final = 2.0
+"""How long a run that is interrupted waits for what is on its way."""
+
 UNCONFIRMED: Final = 20_000
 """Records sent and not yet acknowledged, at most."""
 
@@ -82,6 +85,7 @@ class Ingest:
         )
         self._unconfirmed: deque[Any] = deque()
         self._partitions: list[int] = []
+        self._acknowledged = 0
         self.sent = Sent()
 
     def __enter__(self) -> Ingest:
@@ -135,9 +139,21 @@ class Ingest:
         self.sent.dead_letters += 1
 
     def _send(self, topic: str, **record: Any) -> None:
-        self._unconfirmed.append(self._producer.send(self._topics[topic], **record))
+        future = self._producer.send(self._topics[topic], **record)
+        if topic == topics.CHANGES and record.get("key") is not None:
+            future.add_callback(self._arrived)
+        self._unconfirmed.append(future)
         while len(self._unconfirmed) > UNCONFIRMED or (self._unconfirmed and self._unconfirmed[0].is_done):
             self._unconfirmed.popleft().get(timeout=120)
+
+    def _arrived(self, _: Any) -> None:
+        self._acknowledged += 1
+
+    def stop(self) -> int:
+        """Give what is on its way a moment, let go of the rest; return how many changes are acknowledged."""
+        self._producer.close(timeout=STOP_S)
+        self._unconfirmed.clear()
+        return self._acknowledged
 
     def confirm(self) -> None:
         """Wait until everything sent is acknowledged."""
