@@ -111,6 +111,22 @@ def test_rules_for_people_and_machines() -> None:
     assert all({"default", "ge", "le", "unit", "doc"} == about.keys() for r in listed for about in r["params"].values())
 
 
+def test_rules_show_the_mode_under_the_policy(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text("rules: {late-discount: {mode: shadow, points: 7}}\n")
+    env = {"WELLWON_POLICY": str(file)}
+    line = next(line for line in wellwon("rules", env=env).output.splitlines() if line.startswith("late-discount"))
+    assert line.split()[3] == "shadow"
+    rule = next(r for r in json.loads(wellwon("rules", "--json", env=env).output) if r["name"] == "late-discount")
+    assert rule["in_force"]["points"] == 7
+
+
+def test_a_variable_that_is_no_setting_is_named() -> None:
+    result = wellwon("check", env={"WELLWON_KAFKA": "localhost:9092", "WELLWON_PARTITION": "2"})
+    assert result.exit_code == 1
+    assert "did you mean WELLWON_PARTITIONS?" in result.output
+
+
 # --- policy ---------------------------------------------------------------------------------------------------------
 
 

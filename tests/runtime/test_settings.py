@@ -45,6 +45,11 @@ def test_everything_that_is_wrong_is_in_one_message(tmp_path: Path) -> None:
     assert len(lines) == 8
 
 
+def test_what_is_no_setting_is_named_with_what_was_meant() -> None:
+    said = Settings.unknown({"WELLWON_KAFKA": "a:1", "WELLWON_PARTITION": "4", "PATH": "x", "WELLWON_TEST_KAFKA": "b"})
+    assert said == ["WELLWON_PARTITION is no setting: did you mean WELLWON_PARTITIONS?"]
+
+
 def test_every_setting_is_described() -> None:
     described = Settings.describe()
     assert len(described) == len(Settings.__dataclass_fields__)

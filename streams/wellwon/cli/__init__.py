@@ -68,7 +68,7 @@ class Commands(click.Group):
 def cli() -> None:
     """Tells when a deal is being pushed instead of won.
 
-    Settings are environment variables (WELLWON_KAFKA, WELLWON_POLICY ...); `wellwon check` lists them.
+    Settings are environment variables (WELLWON_KAFKA, WELLWON_POLICY ...); `wellwon check --list` lists them.
     """
 
 

@@ -32,6 +32,9 @@ def command(listed: bool) -> None:
     except SettingsError as error:
         wrong = True
         click.echo(f"settings:\n  {str(error).replace(chr(10), chr(10) + '  ')}")
+    for line in Settings.unknown():
+        wrong = True
+        click.echo(f"settings: {line}")
     file = os.environ.get("WELLWON_POLICY", "").strip()
     try:
         if not file or Path(file).is_file():

@@ -67,18 +67,29 @@ def show(number: int, original: bool) -> None:
 @click.option("--number", "numbers", type=int, multiple=True, help="Only this one; may be repeated.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def redrive(reason: str | None, rule: str | None, numbers: tuple[int, ...], yes: bool) -> None:
-    """Send the originals again to the topics they came from, after what was wrong is mended."""
+    """Send the originals again to the topics they came from, after what was wrong is mended.
+
+    What is sent again stays in the list. What came from a file is not sent: mend the file and ingest it again.
+    """
     from wellwon.runtime import deadletters
     from wellwon.runtime.settings import Settings
 
     letters = [letter for letter in _read(reason, rule) if not numbers or letter.position in numbers]
+    files = sorted(letter.topic.removeprefix(deadletters.FILE) for letter in letters if _is_of_file(letter))
+    letters = [letter for letter in letters if not _is_of_file(letter)]
+    if files:
+        names = ", ".join(dict.fromkeys(files))
+        click.echo(f"{len(files):,} came from a file ({names}): mend it and ingest it again")
     if not letters:
         click.echo("nothing to send")
         return
     if not yes:
+        if not sys.stdin.isatty():
+            click.echo("without a terminal, --yes answers the question", err=True)
         click.confirm(f"Send {counted(len(letters), 'record')} again?", abort=True)
     sent, without = deadletters.redrive(Settings.from_environment(), iter(letters))
     click.echo(f"sent {counted(sent, 'record')}" + (f"; {without} without an original left out" if without else ""))
+    click.echo("they stay in the list, as what once was refused")
 
 
 def _read(reason: str | None, rule: str | None) -> Any:
@@ -86,6 +97,12 @@ def _read(reason: str | None, rule: str | None) -> Any:
     from wellwon.runtime.settings import Settings
 
     return deadletters.read(Settings.from_environment(), reason=reason, rule=rule)
+
+
+def _is_of_file(letter: Any) -> bool:
+    from wellwon.runtime import deadletters
+
+    return bool(letter.topic.startswith(deadletters.FILE))
 
 
 def _place(letter: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 
 import click
 
@@ -21,9 +22,11 @@ def command(quick: bool, as_json: bool) -> None:
     Nothing is changed. Exit code 1 if anything is wrong.
     """
     from wellwon.runtime.doctor import Verdict, examine
+    from wellwon.runtime.settings import Settings
 
     verdicts: list[Verdict] = []
-    for verdict in examine(quick=quick):
+    unknown = [Verdict("settings", "note", line, "`wellwon check --list` has them all") for line in Settings.unknown()]
+    for verdict in chain(examine(quick=quick), unknown):
         verdicts.append(verdict)
         if not as_json:
             mark, colour = MARKS[verdict.state]

@@ -59,5 +59,7 @@ def told() -> Iterator[None]:
         message = _message(error)
         if message is None or os.environ.get("WELLWON_LOG_LEVEL") == "debug":
             raise
-        click.echo(f"Error: {message[0]}", err=True)
+        # A place (file:line:column) stands first in its line, where editors look for it.
+        places = {"PolicyError", "NotATable"} & {kind.__name__ for kind in type(error).__mro__}
+        click.echo(message[0] if places else f"Error: {message[0]}", err=True)
         sys.exit(message[1])

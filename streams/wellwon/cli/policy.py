@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wellwon.cli.failure import FAILED
+from wellwon.cli.failure import FAILED, BadInput
 from wellwon.cli.output import columns, counted, json_lines, read_text, shown_name
 from wellwon.policy import Policy, PolicyError, PolicyProblem, load_policy
 
@@ -20,13 +20,15 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("file", envvar="WELLWON_POLICY")
+@FILE
 @click.option("--json", "as_json", is_flag=True, help="The problems as JSON; an empty list if there are none.")
-def check(file: str, as_json: bool) -> None:
+def check(file: str | None, as_json: bool) -> None:
     """Everything that is wrong with FILE (- is standard input; default $WELLWON_POLICY), at once.
 
     Exit code 1 if anything is.
     """
+    if not file:
+        raise BadInput("name the policy file, or set WELLWON_POLICY")
     found: list[PolicyProblem] = []
     policy = None
     try:

@@ -16,4 +16,7 @@ def command() -> None:
     from wellwon.runtime.settings import Settings
     from wellwon.runtime.worker import run
 
-    sys.exit(run(Settings.from_environment()))
+    settings = Settings.from_environment()
+    for line in Settings.unknown():
+        click.echo(f"warning: {line}", err=True)
+    sys.exit(run(settings))

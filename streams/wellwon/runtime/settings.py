@@ -12,6 +12,7 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,14 +110,16 @@ class Settings:
     session_seconds: float = _setting(10.0, "silence after which Kafka gives a worker's partitions away", _seconds)
     commit_seconds: float = _setting(1.0, "time between commits of the durable watermark", _seconds)
     declare_topics: bool = _setting(True, "create what topics are missing (yes, no)", _flag)
-    log: Literal["text", "json"] = _setting("text", "form of the log lines", _choice("text", "json"))
+    log: Literal["text", "json"] = _setting("text", "form of the log lines (text, json)", _choice("text", "json"))
     log_level: str = _setting("info", "least severe line logged", _choice("debug", "info", "warning", "error"))
     instance: str = _setting(socket.gethostname(), "name of this worker in its logs and its folder of checkpoints")
     kafka_version: str = _setting(
         "", "protocol version for administration where it cannot be negotiated, for instance 2.0", _version
     )
     kafka_security: Literal["plaintext", "tls", "sasl-plaintext", "sasl-tls"] = _setting(
-        "plaintext", "how to connect", _choice("plaintext", "tls", "sasl-plaintext", "sasl-tls")
+        "plaintext",
+        "how to connect (plaintext, tls, sasl-plaintext, sasl-tls)",
+        _choice("plaintext", "tls", "sasl-plaintext", "sasl-tls"),
     )
     kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = _setting(
         "PLAIN", "SASL mechanism", _choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -154,6 +157,18 @@ class Settings:
         if wrong:
             raise SettingsError("\n".join(wrong))
         return cls(**values)
+
+    @classmethod
+    def unknown(cls, environment: Mapping[str, str] | None = None) -> list[str]:
+        """Say which variables look like settings and are none, each with what was probably meant."""
+        source = os.environ if environment is None else environment
+        known = {PREFIX + item.name.upper() for item in fields(cls)}
+        found = []
+        for name in sorted(source):
+            if name.startswith(PREFIX) and name not in known and not name.startswith((PREFIX + "TEST_", PREFIX + "_")):
+                near = get_close_matches(name, known, 1)
+                found.append(f"{name} is no setting" + (f": did you mean {near[0]}?" if near else ""))
+        return found
 
     @classmethod
     def describe(cls) -> list[tuple[str, str, str]]:
