@@ -127,6 +127,22 @@ def test_a_variable_that_is_no_setting_is_named() -> None:
     assert "did you mean WELLWON_PARTITIONS?" in result.output
 
 
+def test_a_broker_that_does_not_answer_is_said_at_once() -> None:
+    for arguments in (("ingest", "changes", "-"), ("worker",), ("topics", "create")):
+        result = wellwon(*arguments, env={"WELLWON_KAFKA": "127.0.0.1:1"}, input="")
+        assert result.exit_code == 1
+        assert "127.0.0.1:1 does not answer" in result.output
+
+
+def test_too_many_replicas_are_told_in_kafkas_words() -> None:
+    from wellwon.cli.topics import _kafkas_words
+
+    reply = (
+        "[Error 38] InvalidReplicationFactorError: CreatableTopicResult(error_message='Unable to replicate 3 times')"
+    )
+    assert _kafkas_words(Exception(reply)) == "Unable to replicate 3 times"
+
+
 # --- policy ---------------------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wellwon.cli.broker import must_answer
 from wellwon.cli.failure import FAILED, INTERRUPTED, BadInput
 from wellwon.cli.output import counted
 from wellwon.cli.reading import KINDS_HELP, dialect, instant, kind_argument, load, options_of
@@ -82,6 +83,7 @@ def command(
         raise BadInput("--until says how far time goes, so it needs --clock")
     settings = Settings.from_environment()
     _, policy = load(str(settings.policy) if settings.policy else None)
+    must_answer(settings)
     if follow:
         _follow(settings, kind, follow, policy)
         return

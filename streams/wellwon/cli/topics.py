@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 import click
 
-from wellwon.cli.failure import FAILED
+from wellwon.cli.failure import FAILED, Failed
 from wellwon.cli.output import columns, json_lines
 
 
@@ -47,14 +48,28 @@ def _plain(topic: Any) -> dict[str, Any]:
 @command.command()
 def create() -> None:
     """Create the topics that are missing; those that exist are left as they are."""
+    from kafka.errors import InvalidReplicationFactorError
+
+    from wellwon.cli.broker import must_answer
     from wellwon.runtime import topics
     from wellwon.runtime.settings import Settings
 
-    created = topics.create(Settings.from_environment())
+    settings = Settings.from_environment()
+    must_answer(settings)
+    try:
+        created = topics.create(settings)
+    except InvalidReplicationFactorError as error:
+        raise Failed(f"Kafka: {_kafkas_words(error)} (WELLWON_REPLICATION={settings.replication})") from None
     for name in created:
         click.echo(f"created {name}")
     if not created:
         click.echo("nothing to create: every topic exists")
+
+
+def _kafkas_words(error: Exception) -> str:
+    """The broker's own message, out of the reply that the client shows around it."""
+    found = re.search(r"error_message='([^']+)'", str(error))
+    return found[1] if found else "more replicas than brokers"
 
 
 @command.command()

@@ -13,10 +13,12 @@ def command() -> None:
 
     `wellwon check --list` lists the settings; several workers share the partitions. Metrics and health: WELLWON_HTTP.
     """
+    from wellwon.cli.broker import must_answer
     from wellwon.runtime.settings import Settings
     from wellwon.runtime.worker import run
 
     settings = Settings.from_environment()
     for line in Settings.unknown():
         click.echo(f"warning: {line}", err=True)
+    must_answer(settings)
     sys.exit(run(settings))
