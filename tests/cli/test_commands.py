@@ -143,6 +143,19 @@ def test_too_many_replicas_are_told_in_kafkas_words() -> None:
     assert _kafkas_words(Exception(reply)) == "Unable to replicate 3 times"
 
 
+def test_an_export_given_as_changes_is_recognised(tmp_path: Path) -> None:
+    file = tmp_path / "history.csv"
+    file.write_text("Id,OpportunityId,CreatedDate,StageName\nh1,d1,2026-01-05,Prospecting\n")
+    result = real("replay", "changes", str(file))
+    assert result.returncode == 2
+    assert result.stderr.decode() == f"{file}:1: this looks like salesforce-history, not changes\n"
+
+
+def test_a_zone_at_the_top_is_shown_its_place() -> None:
+    result = wellwon("policy", "check", "-", input="timezone: Europe/Berlin\n")
+    assert "did you mean calendar.zone?" in result.output
+
+
 # --- policy ---------------------------------------------------------------------------------------------------------
 
 

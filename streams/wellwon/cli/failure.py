@@ -40,8 +40,7 @@ def _message(error: Exception) -> tuple[str, int] | None:
     if names & {"PolicyError", "SettingsError", "NotATable"}:
         return str(error), BAD_INPUT
     if "KafkaError" in names:
-        said = str(error).removeprefix(f"{type(error).__name__}: ")
-        return f"Kafka: {type(error).__name__}: {said}; `wellwon doctor` looks for the cause", FAILED
+        return f"Kafka: {error}; `wellwon doctor` looks for the cause", FAILED
     if isinstance(error, OSError):
         return str(error), FAILED
     return None

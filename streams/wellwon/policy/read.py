@@ -18,8 +18,19 @@ class _Absent:
 
 
 _ABSENT: Final = _Absent()
+_ELSEWHERE: Final = {
+    "timezone": "calendar.zone",
+    "tz": "calendar.zone",
+    "zone": "calendar.zone",
+    "startmonth": "calendar.start_month",
+}
+"""Keys that people write at the top, without case, ``_`` and ``-``, and where they belong."""
 _SHOWN: Final = 60
 """Characters of a wrong value that a message repeats."""
+
+
+def _bare(key: str) -> str:
+    return key.lower().replace("_", "").replace("-", "")
 
 
 def shown(path: Path) -> str:
@@ -99,7 +110,9 @@ class Reader:
         for key, value in written.value.items():
             if key not in shape.keys:
                 inside = f" in {shown(path)}" if shape.noun == KEY else ""
-                said = f"'{key}' is not {shape.noun}{inside}{did_you_mean(key, shape.keys)}"
+                elsewhere = _ELSEWHERE.get(_bare(key)) if not path else None
+                hint = f": did you mean {elsewhere}?" if elsewhere else did_you_mean(key, shape.keys)
+                said = f"'{key}' is not {shape.noun}{inside}{hint}"
                 self.say(written.keys[key], said)
                 continue
             read = self.read(shape.keys[key], value, (*path, key))

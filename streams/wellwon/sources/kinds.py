@@ -16,6 +16,7 @@ from wellwon.sources.history import Options
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.salesforce import SalesforceCdc
 from wellwon.sources.stage_history import read_stage_history
+from wellwon.sources.table import NotATable
 
 RecordReader = Callable[[bytes], Iterator[Outcome]]
 TableReader = Callable[[Sequence[tuple[str, bytes]], SourceView, Options], Iterator[Outcome]]
@@ -71,6 +72,8 @@ def read_files(kind: Kind, files: Sequence[str], view: SourceView, options: Opti
     read = kind.records(view)
     for name in files:
         for number, line in _lines(name):
+            if number == 1 and (looks := _table_kind(line)):
+                raise NotATable(f"{_shown(name)}:1: this looks like {looks}, not {kind.name}")
             if not line.strip():
                 yield Ignored("empty")
                 continue
@@ -78,6 +81,16 @@ def read_files(kind: Kind, files: Sequence[str], view: SourceView, options: Opti
                 if isinstance(outcome, Rejected):
                     outcome = replace(outcome, where=f"{_shown(name)}:{number}")
                 yield outcome
+
+
+def _table_kind(line: bytes) -> str | None:
+    """The kind of export of which this would be the header."""
+    if b"{" in line:
+        return None
+    text = line.decode(errors="replace").lower()
+    if "opportunityid" not in text.replace(" ", "").replace("_", ""):
+        return None
+    return "salesforce-field-history" if "newvalue" in text else "salesforce-history"
 
 
 def _shown(name: str) -> str:
