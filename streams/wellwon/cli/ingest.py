@@ -89,22 +89,20 @@ def command(
         return
     end = instant(until, policy)
     began = time.monotonic()
-    unknown = Unknown(policy)
+    unknown, stopping = Unknown(policy), _stopping()
     with ExitStack() as stack:
-        ingest = stack.enter_context(Ingest(settings, speed=speed))
+        ingest = stack.enter_context(Ingest(settings, speed=speed, stopping=stopping))
         reject = stack.enter_context(_rejects(rejects)) if rejects else ingest.reject
         feed = Feed(kind_named(kind), files, SourceView.of(policy), options_of(zone, dayfirst), reject)
         log: Iterable[Outgoing | Tick] = with_clock(feed, policy.calendar.build(), end) if clock else feed
-        try:
-            with _progress(feed) as advance:
-                ingest.send(unknown.watch(_counted(log, advance)))
-            ingest.confirm()
-        except KeyboardInterrupt:
+        with _progress(feed) as advance:
+            ingest.send(unknown.watch(_counted(log, advance)))
+        if stopping.is_set():
             confirmed = ingest.stop()
             said = f"stopped: {confirmed:,} of {ingest.sent.changes:,} sent; running it again is safe"
             click.echo(said, err=True)
-            sys.stderr.flush()
             sys.exit(INTERRUPTED)
+        ingest.confirm()
     sent, seconds = ingest.sent, time.monotonic() - began
     click.echo(
         f"{counted(sent.changes, 'change')} of {counted(len(sent.deals), 'deal')} sent in {seconds:.1f} s"
@@ -124,15 +122,21 @@ def command(
         sys.exit(FAILED)
 
 
+def _stopping() -> threading.Event:
+    """Set by SIGTERM or Ctrl-C: what is under way is finished, and nothing else is begun."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
 def _follow(settings: Settings, kind: str, source: str, policy: Policy) -> None:
     """A connector's own topic, until SIGTERM or Ctrl-C."""
     from wellwon.runtime import logs
     from wellwon.runtime.normalise import NoRawTopic, RawTopic
 
     logs.set_up(settings)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stopping()
     try:
         raw = RawTopic(settings, kind_named(kind), source, SourceView.of(policy))
     except NoRawTopic as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -45,7 +46,7 @@ class Pace:
     """Waits until event time, ``speed`` times as fast as it was, has come to a record."""
 
     def __init__(
-        self, speed: float, *, now: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self, speed: float, *, now: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
     ) -> None:
         self._speed = speed
         self._now = now
@@ -69,11 +70,14 @@ class Ingest:
     overtakes its predecessor. Raises KafkaError.
     """
 
-    def __init__(self, settings: Settings, *, speed: float | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, speed: float | None = None, stopping: threading.Event | None = None
+    ) -> None:
+        self._stopping = stopping or threading.Event()
         self._topics = {name: settings.topic(name) for name in (topics.CHANGES, topics.REREADS, topics.DEAD_LETTERS)}
         if settings.declare_topics:
             topics.create(settings)
-        self._pace = Pace(speed) if speed else None
+        self._pace = Pace(speed, sleep=self._stopping.wait) if speed else None
         self._producer = KafkaProducer(
             **kafka_python(settings),
             client_id=f"wellwon-ingest-{settings.instance}",
@@ -101,10 +105,12 @@ class Ingest:
             self._producer.close(timeout=10 if kind is None else 0)
 
     def send(self, records: Iterable[Outgoing | Tick]) -> None:
-        """Send all of these, in order, each when it is due."""
+        """Send all of these, in order, each when it is due, until told to stop."""
         for record in records:
             if self._pace is not None:
                 self._pace.wait(record.at)
+            if self._stopping.is_set():
+                return
             if isinstance(record, Tick):
                 self._tick(record.at)
             else:
