@@ -91,10 +91,9 @@ def test_a_record_that_cannot_be_delivered_ends_the_run(settings: Settings) -> N
 
 
 def test_an_interrupted_run_says_how_much_is_acknowledged(settings: Settings) -> None:
-    with pytest.raises(SystemExit), Ingest(settings) as ingest:
+    with Ingest(settings) as ingest:
         ingest.send(Outgoing("opportunity-changes", f"d{n}".encode(), b"x", n) for n in range(50))
         assert ingest.stop() == 50
-        raise SystemExit(130)
     assert sum(map(len, log(settings).values())) == 50
 
 
