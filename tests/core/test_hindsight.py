@@ -136,7 +136,6 @@ def test_a_field_set_back_by_its_writer_within_the_time_is_a_correction() -> Non
     deal = after(saved(0, close_date="2026-10-25"), saved(30, close_date="2026-09-25"))
     assert whys(deal) == [CORRECTION, CORRECTION]
     assert deal.close_date == parse_date("2026-09-25")
-    assert deal.periods_left == ()
 
 
 def test_what_is_no_correction_and_what_is() -> None:

@@ -183,7 +183,6 @@ OWNERS_KEPT: Final = 4
 TOUCHES_KEPT: Final = 24
 LABELS_KEPT: Final = 32
 LINES_KEPT: Final = 200
-PERIODS_LEFT_KEPT: Final = 8
 
 MONEY_MAX: Final = 10**15
 """Ten trillion: sums beyond it are rubbish, and would not fit the stored form."""
@@ -257,8 +256,6 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     categories: tuple[CategoryMove, ...] = ()
     owners: tuple[OwnerMove, ...] = ()
     touches: tuple[Touch, ...] = ()
-    periods_left: tuple[int, ...] = ()
-    """First days of the different periods that counted pushes took the date out of."""
 
     creation_seen: bool = False
     """Everything since the creation is known: a snapshot may say when that was, but not what was before."""

@@ -27,7 +27,6 @@ from wellwon.core.deal import (
     NOT_A_PERSON,
     NOT_OPEN,
     OWNERS_KEPT,
-    PERIODS_LEFT_KEPT,
     READ_AGAIN,
     STAGES_KEPT,
     TOUCHES_KEPT,
@@ -318,10 +317,6 @@ def _close_date(deal: Deal, change: Change, why: int, was_open: bool, ruleset: R
     deal.close_date = new
     if old != new:
         deal.dates = remember(deal.dates, DateMove(at, change.commit, old, new, why, crossed), MOVES_KEPT)
-        if why == COUNTS and crossed and old is not None and new is not None and new > old:
-            left = ruleset.calendar.period_of_day(old).start_day
-            if left not in deal.periods_left:
-                deal.periods_left = (*deal.periods_left, left)[-PERIODS_LEFT_KEPT:]
     _date_decides(deal, change.commit)
     return DATE
 

@@ -138,11 +138,6 @@ class Partition:
     def _deals(self) -> list[bytes]:
         return [key for key in self._store if key[:1] != b"\0"]
 
-    @property
-    def highest_guard(self) -> int:
-        """The highest source offset that any deal has applied; the log must reach beyond it."""
-        return max((PREFIX.unpack_from(value)[3] for value in self._store.values()), default=-1)
-
     # --- applying ---------------------------------------------------------------------------------------------
 
     def apply(self, slice_: Iterable[Record]) -> Output:

@@ -113,12 +113,6 @@ class View:
         """What the policy says of a stage, by default of the current one."""
         return self.ruleset.stage(self.deal.pipeline, self.deal.stage if name is None else name)
 
-    @property
-    def is_late_stage(self) -> bool:
-        """The deal is in its pipeline's late stage or beyond it."""
-        stage = self.stage()
-        return stage is not None and stage.late
-
     def midnight(self, day: int) -> int:
         """The instant at which a local day begins."""
         return self.calendar.midnight(day)
