@@ -38,7 +38,7 @@ def rule_page(spec: RuleSpec) -> str:
         f"# {spec.name}",
         doc,
         "## Settings",
-        f"Family `{spec.family}`, usual severity `{spec.severity}`. Without a policy its mode is `{spec.mode}`,"
+        f"Family `{spec.family}`, usual severity `{spec.severity}`. Without a policy its mode is `{spec.default_mode}`,"
         f" for deals of type {kinds}.",
         table(header, thresholds) if thresholds else "It has no thresholds.",
         f"```yaml\nrules:\n  {spec.name}: shadow  # or off, alert, or a section: mode, deal_types, thresholds\n```",
@@ -49,7 +49,7 @@ def rule_page(spec: RuleSpec) -> str:
 def rule_table() -> str:
     """The README's table of rules."""
     rows = [
-        (f"[{spec.name}](docs/rules/{spec.name}.md)", spec.family, spec.severity, spec.mode, spec.summary)
+        (f"[{spec.name}](docs/rules/{spec.name}.md)", spec.family, spec.severity, spec.default_mode, spec.summary)
         for spec in RULES
     ]
     return table(("rule", "family", "severity", "mode", "what it looks for"), rows)

@@ -45,7 +45,7 @@ def _settings(spec: RuleSpec) -> None:
         for name, about in param_fields(spec.params).items()
     ]
     rows = [
-        ("mode", spec.mode, "off, shadow, alert", "", f"Family {spec.family}, usual severity {spec.severity}."),
+        ("mode", spec.default_mode, "off, shadow, alert", "", f"Family {spec.family}, usual severity {spec.severity}."),
         ("deal_types", ", ".join(sorted(spec.deal_types)), "", "", "Deal types that it runs for."),
         *thresholds,
     ]

@@ -56,10 +56,10 @@ def show(file: str | None, as_json: bool, written: bool) -> None:
 
     Without FILE (and $WELLWON_POLICY): the defaults.
     """
-    from wellwon.policy.show import DEFAULT, rows
+    from wellwon.policy.show import rows
 
     policy = load_policy(read_text(file), shown_name(file)) if file else load_policy("")
-    found = [row for row in rows(policy) if not written or row.origin != DEFAULT]
+    found = [row for row in rows(policy) if not written or row.is_written]
     if as_json:
         json_lines([row._asdict() for row in found])
     else:
@@ -68,11 +68,14 @@ def show(file: str | None, as_json: bool, written: bool) -> None:
 
 def summary(policy: Policy) -> str:
     """A policy in a line."""
+    from wellwon.policy.show import waits
+
     modes = [rule.mode for rule in policy.rules.values()]
+    waiting = ", ".join(f"{spec.name} ({spec.where})" for spec in waits(policy))
     return (
         f"{counted(len(policy.pipelines), 'pipeline')}, {counted(len(policy.segments), 'segment')}, rules: "
         f"{modes.count('alert')} alert, {modes.count('shadow')} shadow, {modes.count('off')} off. "
-        f"Fingerprint {policy.fingerprint}"
+        f"{f'Waiting: {waiting}. ' if waiting else ''}Fingerprint {policy.fingerprint}"
     )
 
 

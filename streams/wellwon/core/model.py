@@ -35,6 +35,12 @@ SHADOW: Final = "shadow"
 ALERT: Final = "alert"
 MODES: Final = (OFF, SHADOW, ALERT)
 
+NOT_FED: Final = "none"
+OUTBOUND: Final = "outbound"
+BOTH_WAYS: Final = "both"
+ACTIVITIES: Final = (NOT_FED, OUTBOUND, BOTH_WAYS)
+"""Which calls, mails and meetings reach wellwon; the later ones include those before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from wellwon.core.calendar import FiscalCalendar, Period
 from wellwon.core.deal import Deal
-from wellwon.core.model import ALERT, Norms, Ruleset, Segment, Stage
+from wellwon.core.model import ACTIVITIES, ALERT, BOTH_WAYS, OUTBOUND, Norms, Ruleset, Segment, Stage
 
 # --- the parts of a deal that a rule may read -----------------------------------------------------------------
 
@@ -148,6 +148,28 @@ class RuleSpec:
     doc: str
     """The module's docstring: the rule's page."""
     summary: str
+    needs: str = ""
+    """Without this its mode is off: activities that are fed (`model.ACTIVITIES`), or a field that is mapped."""
+
+    @property
+    def where(self) -> str:
+        """The condition of its mode in words, empty where there is none."""
+        if self.needs in FED:
+            return f"where activities are fed{FED[self.needs]}"
+        return f"where {self.needs} is mapped" if self.needs else ""
+
+    @property
+    def default_mode(self) -> str:
+        """The mode that it has without a policy's word, in words: ``alert where activities are fed``."""
+        return f"{self.mode} {self.where}".rstrip()
+
+    def is_fed_by(self, activities: str) -> bool:
+        """Whether what is fed is enough for it."""
+        return self.needs not in FED or ACTIVITIES.index(activities) >= ACTIVITIES.index(self.needs)
+
+
+FED: Final = {OUTBOUND: "", BOTH_WAYS: " both ways"}
+"""What a rule may need of activities, in words."""
 
 
 def rule(
@@ -160,6 +182,7 @@ def rule(
     doc: str | None,
     mode: str = ALERT,
     deal_types: frozenset[str] = NEW_BUSINESS,
+    needs: str = "",
 ) -> Callable[[Check], RuleSpec]:
     """Make a `RuleSpec` of a check function; pass the module's ``__doc__`` as ``doc``."""
 
@@ -176,6 +199,7 @@ def rule(
             check=check,
             doc=page,
             summary=page.partition("\n")[0],
+            needs=needs,
         )
 
     return decorate

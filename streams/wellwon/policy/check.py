@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from zoneinfo import available_timezones
 
+from wellwon.core.model import NOT_FED, OFF
+from wellwon.core.rule import RuleSpec
 from wellwon.core.units import format_money
 from wellwon.policy.model import DEFAULT_SEGMENT, SALESFORCE_PIPELINE, as_calendar
 from wellwon.policy.problem import did_you_mean
@@ -15,13 +17,16 @@ MONTH_MOST: Final = 20
 """Longest window of a month, days: a window must leave most of its period outside."""
 
 
-def check_meaning(reader: Reader, found: dict[str, Any]) -> None:
+def check_meaning(reader: Reader, found: dict[str, Any], rules: Sequence[RuleSpec]) -> None:
     """Note everything in what was read that contradicts itself or names what is not there."""
     _calendar(reader, found.get("calendar", {}))
     _pipelines(reader, found.get("pipelines", []))
     _writers(reader, found.get("writers", {}))
     _categories(reader, found)
     _segments(reader, found)
+    _rules(reader, found.get("activities", NOT_FED), found.get("rules", {}), rules, ())
+    for i, segment in enumerate(found.get("segments", [])):
+        _rules(reader, found.get("activities", NOT_FED), segment.get("rules", {}), rules, ("segments", i))
     if found.get("calendar", {}).get("kind") == "month":
         _month_window(reader, found, ())
         for i, segment in enumerate(found.get("segments", [])):
@@ -148,6 +153,18 @@ def _when(reader: Reader, path: Path, when: dict[str, Any], pipelines: list[str]
         if name not in pipelines:
             said = f"'{name}' is not the name of a pipeline{did_you_mean(name, pipelines)}"
             reader.say_at((*path, "pipelines", i), said)
+
+
+def _rules(reader: Reader, activities: str, written: dict[str, Any], rules: Sequence[RuleSpec], path: Path) -> None:
+    """A rule about calls and mails would take every deal for silent where they are not fed."""
+    for spec in rules:
+        mode = written.get(spec.name, {}).get("mode", OFF)
+        if mode != OFF and not spec.is_fed_by(activities):
+            said = (
+                f"{spec.name} is {mode}, but activities is {activities}: write 'activities: {spec.needs}' if that is"
+                f" what reaches wellwon, else leave the rule out"
+            )
+            reader.say_at((*path, "rules", spec.name), said)
 
 
 def _month_window(reader: Reader, found: dict[str, Any], path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wellwon.core.model import Norms
+from wellwon.core.model import NOT_FED, Norms
 from wellwon.core.rule import RuleSpec
 from wellwon.policy.check import check_meaning
 from wellwon.policy.model import (
@@ -41,7 +41,7 @@ def load_policy(text: str, file: str = "policy.yaml", rules: Sequence[RuleSpec] 
     written, problems = read_yaml(text, file)
     reader = Reader(file)
     found = reader.section(policy_shape(rules), written)
-    check_meaning(reader, found)
+    check_meaning(reader, found, rules)
     if problems or reader.problems:
         raise PolicyError([*problems, *reader.problems])
     origins = {path: place.line for path, place in reader.places.items() if path}
@@ -53,7 +53,12 @@ def _filled_in(
 ) -> Policy:
     calendar = as_calendar(found.get("calendar", {}))
     window_days = found.get("window_days", WINDOW_DAYS[calendar.kind])
-    by_rule = {spec.name: _rule(rule_defaults(spec), found.get("rules", {}).get(spec.name, {})) for spec in rules}
+    activities = found.get("activities", NOT_FED)
+    mapped = set(found.get("fields", {}).values())
+    by_rule = {
+        spec.name: _rule(rule_defaults(spec, activities, mapped), found.get("rules", {}).get(spec.name, {}))
+        for spec in rules
+    }
     segments = [_segment(segment, window_days, by_rule) for segment in found.get("segments", ())]
     if not segments or segments[-1].when is not None:
         segments.append(SegmentPolicy(DEFAULT_SEGMENT, None, window_days, Norms(), by_rule))
@@ -73,6 +78,7 @@ def _filled_in(
         rules=by_rule,
         segments=tuple(segments),
         specs=tuple(rules),
+        activities=activities,
         origins=origins,
         file=file,
     )

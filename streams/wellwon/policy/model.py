@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Final
@@ -13,8 +13,8 @@ import msgspec
 
 from wellwon.core.calendar import FiscalCalendar, Kind, Pattern, Weekday
 from wellwon.core.items import USER
-from wellwon.core.model import BEST_CASE, CLOSED, COMMIT, OMITTED, PIPELINE, Norms
-from wellwon.core.rule import RuleSpec, param_fields
+from wellwon.core.model import BEST_CASE, CLOSED, COMMIT, NOT_FED, OFF, OMITTED, PIPELINE, Norms
+from wellwon.core.rule import FED, RuleSpec, param_fields
 
 DEFAULT_SEGMENT: Final = "default"
 
@@ -181,10 +181,14 @@ class RulePolicy:
     params: dict[str, int]
 
 
-def rule_defaults(spec: RuleSpec) -> RulePolicy:
-    """A rule as its module declares it."""
+def rule_defaults(spec: RuleSpec, activities: str, mapped: Collection[str]) -> RulePolicy:
+    """A rule as its module declares it; off while the policy does not say that what it needs is there.
+
+    ``mapped`` are the fields of a deal that the policy's own text maps.
+    """
     thresholds = {name: about["default"] for name, about in param_fields(spec.params).items()}
-    return RulePolicy(spec.mode, spec.deal_types, thresholds)
+    there = spec.is_fed_by(activities) if spec.needs in FED or not spec.needs else spec.needs in mapped
+    return RulePolicy(spec.mode if there else OFF, spec.deal_types, thresholds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +238,8 @@ class Policy:
     segments: tuple[SegmentPolicy, ...]
     specs: tuple[RuleSpec, ...]
     """The rules that the policy is for, in registry order."""
+    activities: str = NOT_FED
+    """Which calls, mails and meetings are fed (`core.model.ACTIVITIES`)."""
     version: int = 1
     origins: dict[tuple[str | int, ...], int] = field(default_factory=dict, compare=False)
     file: str = field(default="policy.yaml", compare=False)

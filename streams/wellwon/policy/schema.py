@@ -44,6 +44,7 @@ def policy_defaults(rules: Sequence[RuleSpec] = RULES) -> dict[str, Any]:
         "calendar": {
             name: getattr(policy.calendar, name) for name in ("kind", "start_month", "pattern", "week_start", "zone")
         },
+        "activities": policy.activities,
         "writers": {"default": policy.writers.default},
         "rules": {name: {"mode": rule.mode, **rule.params} for name, rule in policy.rules.items()},
     }

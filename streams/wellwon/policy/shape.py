@@ -8,7 +8,7 @@ from typing import Final, get_args
 
 from wellwon.core.calendar import Kind, Pattern, Weekday
 from wellwon.core.items import WRITER_KINDS
-from wellwon.core.model import CATEGORIES, DEAL_TYPES, MODES
+from wellwon.core.model import ACTIVITIES, CATEGORIES, DEAL_TYPES, MODES
 from wellwon.core.rule import RuleSpec, param_fields
 
 KEY: Final = "a key"
@@ -250,6 +250,7 @@ def policy_shape(rules: Sequence[RuleSpec]) -> Section:
                 "a CRM field",
                 Choice("Field of a deal.", FIELDS, prefix=LABELS, nullable=True),
             ),
+            "activities": Choice("Which calls, mails and meetings are fed to wellwon, as changes.", ACTIVITIES),
             "writers": _WRITERS,
             "segments": Many("Segments, in order; deals that match none are in the last, default.", segment),
             "rules": by_rule,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from wellwon.core.model import OFF
+from wellwon.core.rule import RuleSpec
 from wellwon.core.units import format_date, format_money, format_percent
 from wellwon.policy.model import Policy, RulePolicy, SegmentPolicy, When
 from wellwon.policy.read import Path
@@ -22,11 +24,19 @@ GENERAL = (
 
 
 class Row(NamedTuple):
-    """A value in its written form. ``origin``: ``default``, ``line 12``, or whose value is taken over."""
+    """A value in its written form.
+
+    ``origin``: ``line 12``, whose value is taken over, or ``default``, with what a rule that is off waits for.
+    """
 
     key: str
     value: Any
     origin: str
+
+    @property
+    def is_written(self) -> bool:
+        """Whether it stands in the file."""
+        return not self.origin.startswith(DEFAULT)
 
 
 def rows(policy: Policy) -> Iterator[Row]:
@@ -45,11 +55,23 @@ def rows(policy: Policy) -> Iterator[Row]:
     yield from _words(policy, "deal_types", policy.deal_types)
     for name, meaning in policy.fields.items():
         yield _row(policy, ("fields", name), meaning)
+    yield _row(policy, ("activities",), policy.activities)
     yield from _writers(policy)
+    waiting = {spec.name: f"{DEFAULT}: {spec.default_mode}" for spec in waits(policy)}
     for name, rule in policy.rules.items():
-        yield from _rule(policy, ("rules", name), f"rules.{name}", rule)
+        for row in _rule(policy, ("rules", name), f"rules.{name}", rule):
+            yield row._replace(origin=waiting[name]) if name in waiting and row.key.endswith(".mode") else row
     for number, segment in enumerate(policy.segments):
         yield from _segment(policy, number, segment)
+
+
+def waits(policy: Policy) -> list[RuleSpec]:
+    """The rules that are off only because the policy does not say that what they need is there."""
+    return [
+        spec
+        for spec in policy.specs
+        if spec.needs and policy.rules[spec.name].mode == OFF and ("rules", spec.name, "mode") not in policy.origins
+    ]
 
 
 def _row(policy: Policy, path: Path, value: Any, key: str = "") -> Row:
