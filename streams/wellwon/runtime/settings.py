@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 PREFIX = "WELLWON_"
+OTHERS = (PREFIX + "TEST_", PREFIX + "SINK_", PREFIX + "_")
+"""What variables begin with that are no settings: of the tests, and the secrets of the policy's sinks."""
 
 
 class SettingsError(ValueError):
@@ -95,6 +97,7 @@ class Settings:
 
     kafka: str = _setting("", "Kafka's bootstrap servers, host:port", _servers, required=True)
     policy: Path | None = _setting(None, "the policy file (YAML); without it the defaults hold", _file)
+    people: Path | None = _setting(None, "the file of people (CSV: id, email, name, team, manager, zone)", _file)
     topic_prefix: str = _setting("wellwon.", "what the names of all topics begin with")
     group: str = _setting("wellwon-detect", "consumer group of the detect workers")
     partitions: int = _setting(4, "partitions of the change topic and of its state", _between(int, 1, 1000))
@@ -165,7 +168,7 @@ class Settings:
         known = {PREFIX + item.name.upper() for item in fields(cls)}
         found = []
         for name in sorted(source):
-            if name.startswith(PREFIX) and name not in known and not name.startswith((PREFIX + "TEST_", PREFIX + "_")):
+            if name.startswith(PREFIX) and name not in known and not name.startswith(OTHERS):
                 near = get_close_matches(name, known, 1)
                 found.append(f"{name} is no setting" + (f": did you mean {near[0]}?" if near else ""))
         return found
