@@ -228,6 +228,7 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     term_months: int | None = None
     prepaid_months: int | None = None
     next_step_at: int = 0
+    """When the next step got other words than before; 0 while nothing was ever said of it."""
     next_step: int = 0
     """CRC of the next step's text, 0 when empty: its age matters, its words stay in the CRM."""
 
@@ -267,6 +268,12 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     """The save that changed the currency."""
     unlisted: bool = False
     """More line items than are kept: the discount is known by other fields, or not at all."""
+    acted_at: int = 0
+    """Last time that a person saved something, or answered; bulk edits and machines apart."""
+    created_by_person: bool = False
+    """The creation was seen, and was a person's own: no import, no integration, no bulk edit."""
+    amount_told: bool = False
+    """The amount was written at least once, be it empty: without that an empty one is just not known."""
 
     @property
     def annual_amount(self) -> int | None:

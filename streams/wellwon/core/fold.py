@@ -42,7 +42,7 @@ from wellwon.core.deal import (
 from wellwon.core.items import Change
 from wellwon.core.model import DELETED, LOST, OPEN, WON, Ruleset
 from wellwon.core.price import line_changed, prepaid_changed, priced
-from wellwon.core.rule import AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWNER, PRICE, STAGE, STATUS, TOUCH
+from wellwon.core.rule import ACTED, AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWNER, PRICE, STAGE, STATUS, TOUCH
 from wellwon.core.units import DAY
 
 DEFAULT_DATE_DAYS: Final = 7
@@ -67,7 +67,8 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
     if kind == items.ACTIVITY:
         return _touch(deal, Touch(at, values.get("direction") == "inbound"))
     if kind == items.ANSWER:
-        return _answer(deal, values.get("answer"))
+        deal.acted_at = max(at, deal.acted_at)
+        return _answer(deal, values.get("answer")) | ACTED
     if kind == items.GAP:
         deal.gap_at = at
         return 0
@@ -84,12 +85,18 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
     else:
         why = COUNTS if change.writer_kind == items.USER else NOT_A_PERSON
 
+    mask = 0
     if kind == items.CREATED:
         deal.created_at = deal.created_at or at
-        deal.creation_seen = True
+        deal.creation_seen, deal.created_by_person = True, why == COUNTS
+        mask = STATUS
+    if why == COUNTS:
+        deal.acted_at = max(at, deal.acted_at)
+        mask |= ACTED
     was_open = deal.status == OPEN and deal.opened_commit != change.commit
 
-    mask = 0 if _PLAIN.isdisjoint(values) else _plain_fields(deal, change)
+    if not _PLAIN.isdisjoint(values):
+        mask |= _plain_fields(deal, change)
     if kind == items.DELETED:
         if deal.status != DELETED:
             deal.deleted_as = deal.status
@@ -160,6 +167,7 @@ def _plain_fields(deal: Deal, change: Change) -> int:
         deal.account = values["account"] or ""
     if values.get("created_at"):
         deal.created_at = values["created_at"]
+        mask |= STATUS
     if "currency" in values and (values["currency"] or "") != deal.currency:
         # Amounts in two currencies do not compare: the history starts again.
         if deal.currency:
@@ -179,9 +187,10 @@ def _plain_fields(deal: Deal, change: Change) -> int:
         deal.labels = dict(list(labels.items())[-LABELS_KEPT:])
         mask = EVERYTHING
     if "next_step" in values:
-        text = values["next_step"] or ""
-        deal.next_step, deal.next_step_at = zlib.crc32(text.strip().encode()), change.at
-        mask |= NEXT_STEP
+        text = zlib.crc32((values["next_step"] or "").strip().encode())
+        if text != deal.next_step or not deal.next_step_at:
+            deal.next_step, deal.next_step_at = text, change.at
+            mask |= NEXT_STEP
     return mask
 
 

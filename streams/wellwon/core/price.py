@@ -96,7 +96,7 @@ def priced(deal: Deal, change: Change, why: int, was_open: bool, was_annual: int
             mask |= give(deal, change, "term_months")
     if change.kind != items.LINE_ITEM:
         if "amount" in values:
-            deal.amount = values["amount"]
+            deal.amount, deal.amount_told = values["amount"], True
         if "discount_percent" in values:
             deal.discount_field = values["discount_percent"]
         if "list_amount" in values:

@@ -24,7 +24,9 @@ STATUS: Final = 256
 """Open, won, lost or deleted; and whether any stage is known."""
 TIME: Final = 512
 """Time alone can change the answer: a rule that calls `View.wakes_at` reads it."""
-EVERYTHING: Final = 1023
+ACTED: Final = 1024
+"""A person saved or said something, whatever it was."""
+EVERYTHING: Final = 2047
 
 INFO: Final = "info"
 WARNING: Final = "warning"
