@@ -252,6 +252,14 @@ def test_defaults_written_out_compile_to_the_same() -> None:
             [pipeline] = tree.setdefault("pipelines", [{"name": name}])
             if part != "late_stage":
                 pipeline[part] = value
+        elif key == "deliver.routes.1.to":
+            tree["deliver"]["routes"] = [{"to": value}]
+        elif head in ("deliver", "crm"):
+            *sections, name = key.split(".")
+            inner = tree
+            for section in sections:
+                inner = inner.setdefault(section, {})
+            inner[name] = value
         elif head != "segments":
             tree[head] = value
     written = load_policy(yaml.safe_dump(tree))

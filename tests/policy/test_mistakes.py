@@ -21,6 +21,7 @@ BEYOND_A_SCHEMA = {
     "misspelt-zone": "the zones are the machine's",
     "month-window": "a bound that another key decides",
     "not-yaml": "there is nothing to hold against a schema",
+    "plan-rates-without-currency": "depends on another key",
     "pipeline-twice": "values of different items",
     "segment-named-default": "depends on another key",
     "segment-order": "depends on the order",

@@ -89,4 +89,4 @@ def _plain(problem: PolicyProblem) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)

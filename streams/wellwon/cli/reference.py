@@ -6,8 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from wellwon.cli.docs import NOTE, table
+from wellwon.policy.forms import (
+    Choice,
+    Day,
+    Many,
+    Mapping,
+    Money,
+    Number,
+    Percent,
+    Rate,
+    Section,
+    Shape,
+    Text,
+    TimeOfDay,
+)
 from wellwon.policy.schema import policy_defaults
-from wellwon.policy.shape import Choice, Day, Many, Mapping, Money, Number, Percent, Section, Shape, Text, policy_shape
+from wellwon.policy.shape import policy_shape
 
 Rows = list[tuple[str, str, str, str]]
 
@@ -54,14 +68,21 @@ def _rows(section: Section, prefix: str, defaults: Any) -> Iterator[tuple[str, s
         default = defaults.get(key) if isinstance(defaults, dict) else None
         if isinstance(shape, Section) and key != "rules":
             yield from _rows(shape, f"{prefix}{key}.", default)
-        elif key == "rules":
+        elif isinstance(shape, Section):
             yield f"`{prefix}{key}`", "as [rules](#rules)", "", "What differs for this segment."
+        elif isinstance(shape, Many | Mapping) and isinstance(item := _item(shape), Section):
+            yield from _rows(item, f"{prefix}{key}{'[]' if isinstance(shape, Many) else '.<name>'}.", None)
         else:
             yield _row(prefix + key, shape, default)
 
 
+def _item(shape: Many | Mapping) -> Shape:
+    return shape.item if isinstance(shape, Many) else shape.value
+
+
 def _row(key: str, shape: Shape, default: Any) -> tuple[str, str, str, str]:
-    return f"`{key}`", _form(shape), "" if default is None else f"`{default}`", shape.doc
+    words = default if isinstance(default, list) else [] if default is None else [default]
+    return f"`{key}`", _form(shape), ", ".join(f"`{word}`" for word in words), shape.doc
 
 
 def _form(shape: Shape) -> str:
@@ -83,6 +104,10 @@ def _form(shape: Shape) -> str:
             return "0 to 100"
         case Day():
             return "date"
+        case Rate():
+            return "rate"
+        case TimeOfDay():
+            return "HH:MM"
         case Text():
             return shape.doc.rstrip(".").lower() if len(shape.doc) < 12 else "text"
         case Section():

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from wellwon.core.model import NOT_FED, OFF
 from wellwon.core.rule import RuleSpec
 from wellwon.core.units import format_money
+from wellwon.policy.delivery_check import check_delivery, check_exemptions, check_rates, is_currency
 from wellwon.policy.model import DEFAULT_SEGMENT, SALESFORCE_PIPELINE, as_calendar
 from wellwon.policy.problem import did_you_mean
 from wellwon.policy.read import Path, Reader
@@ -17,16 +18,21 @@ MONTH_MOST: Final = 20
 """Longest window of a month, days: a window must leave most of its period outside."""
 
 
-def check_meaning(reader: Reader, found: dict[str, Any], rules: Sequence[RuleSpec]) -> None:
+def check_meaning(reader: Reader, found: dict[str, Any], specs: Sequence[RuleSpec]) -> None:
     """Note everything in what was read that contradicts itself or names what is not there."""
     _calendar(reader, found.get("calendar", {}))
     _pipelines(reader, found.get("pipelines", []))
     _writers(reader, found.get("writers", {}))
     _categories(reader, found)
     _segments(reader, found)
-    _rules(reader, found.get("activities", NOT_FED), found.get("rules", {}), rules, ())
+    _rules(reader, found.get("activities", NOT_FED), found.get("rules", {}), specs, ())
     for i, segment in enumerate(found.get("segments", [])):
-        _rules(reader, found.get("activities", NOT_FED), segment.get("rules", {}), rules, ("segments", i))
+        _rules(reader, found.get("activities", NOT_FED), segment.get("rules", {}), specs, ("segments", i))
+    check_rates(reader, found)
+    rules = [spec.name for spec in specs]
+    segments = [*(segment["name"] for segment in found.get("segments", ()) if "name" in segment), DEFAULT_SEGMENT]
+    check_exemptions(reader, found.get("exemptions", []), rules, segments, _pipeline_names(found))
+    check_delivery(reader, found.get("deliver", {}), rules, segments)
     if found.get("calendar", {}).get("kind") == "month":
         _month_window(reader, found, ())
         for i, segment in enumerate(found.get("segments", [])):
@@ -113,11 +119,18 @@ def _categories(reader: Reader, found: dict[str, Any]) -> None:
                 reader.say_at((section, word), said)
 
 
+def _pipelines_of(found: dict[str, Any]) -> list[dict[str, Any]]:
+    return found.get("pipelines") or [{"name": SALESFORCE_PIPELINE.name, "open": SALESFORCE_PIPELINE.open}]
+
+
+def _pipeline_names(found: dict[str, Any]) -> list[str]:
+    return [pipeline["name"] for pipeline in _pipelines_of(found) if "name" in pipeline]
+
+
 def _segments(reader: Reader, found: dict[str, Any]) -> None:
     segments = found.get("segments", [])
-    pipelines = found.get("pipelines") or [{"name": SALESFORCE_PIPELINE.name, "open": SALESFORCE_PIPELINE.open}]
-    names = [pipeline["name"] for pipeline in pipelines if "name" in pipeline]
-    stages = {stage for pipeline in pipelines for stage in pipeline.get("open", ())}
+    names = _pipeline_names(found)
+    stages = {stage for pipeline in _pipelines_of(found) for stage in pipeline.get("open", ())}
     seen: set[str] = set()
     for i, segment in enumerate(segments):
         path: Path = ("segments", i)
@@ -147,7 +160,7 @@ def _when(reader: Reader, path: Path, when: dict[str, Any], pipelines: list[str]
         said = f"amount_max {format_money(most)} is not above amount_min {format_money(least)}: no deal can match"
         reader.say_at((*path, "amount_max"), said)
     currency = when.get("currency")
-    if currency is not None and not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+    if currency is not None and not is_currency(currency):
         reader.say_at((*path, "currency"), f"currency '{currency}' is no ISO 4217 code such as USD")
     for i, name in enumerate(when.get("pipelines", ())):
         if name not in pipelines:

@@ -8,12 +8,14 @@ from typing import Any
 from wellwon.core.model import NOT_FED, Norms
 from wellwon.core.rule import RuleSpec
 from wellwon.policy.check import check_meaning
+from wellwon.policy.delivery import as_crm, as_delivery
 from wellwon.policy.model import (
     CATEGORIES,
     DEAL_TYPE_WORDS,
     DEFAULT_SEGMENT,
     FIELDS,
     SALESFORCE_PIPELINE,
+    Exemption,
     PipelinePolicy,
     Policy,
     RulePolicy,
@@ -59,9 +61,10 @@ def _filled_in(
         spec.name: _rule(rule_defaults(spec, activities, mapped), found.get("rules", {}).get(spec.name, {}))
         for spec in rules
     }
-    segments = [_segment(segment, window_days, by_rule) for segment in found.get("segments", ())]
+    least_amount = found.get("least_amount", 0)
+    segments = [_segment(segment, window_days, least_amount, by_rule) for segment in found.get("segments", ())]
     if not segments or segments[-1].when is not None:
-        segments.append(SegmentPolicy(DEFAULT_SEGMENT, None, window_days, Norms(), by_rule))
+        segments.append(SegmentPolicy(DEFAULT_SEGMENT, None, window_days, Norms(), by_rule, least_amount))
     return Policy(
         calendar=calendar,
         window_days=window_days,
@@ -77,6 +80,12 @@ def _filled_in(
         writers=_writers(found.get("writers", {})),
         rules=by_rule,
         segments=tuple(segments),
+        exemptions=tuple(map(_exemption, found.get("exemptions", ()))),
+        least_amount=least_amount,
+        reporting_currency=found.get("reporting_currency", ""),
+        plan_rates=found.get("plan_rates", {}),
+        deliver=as_delivery(found.get("deliver", {})),
+        crm=as_crm(found.get("crm", {})),
         specs=tuple(rules),
         activities=activities,
         origins=origins,
@@ -110,7 +119,14 @@ def _rule(base: RulePolicy, found: dict[str, Any]) -> RulePolicy:
     )
 
 
-def _segment(found: dict[str, Any], window_days: int, by_rule: dict[str, RulePolicy]) -> SegmentPolicy:
+def _exemption(found: dict[str, Any]) -> Exemption:
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
+    return Exemption(**given)
+
+
+def _segment(
+    found: dict[str, Any], window_days: int, least_amount: int, by_rule: dict[str, RulePolicy]
+) -> SegmentPolicy:
     rules = found.get("rules", {})
     return SegmentPolicy(
         name=found["name"],
@@ -118,6 +134,7 @@ def _segment(found: dict[str, Any], window_days: int, by_rule: dict[str, RulePol
         window_days=found.get("window_days", window_days),
         norms=Norms(**found.get("norms", {})),
         rules={name: _rule(base, rules.get(name, {})) for name, base in by_rule.items()},
+        least_amount=found.get("least_amount", least_amount),
     )
 
 

@@ -15,6 +15,7 @@ from wellwon.core.calendar import FiscalCalendar, Kind, Pattern, Weekday
 from wellwon.core.items import USER
 from wellwon.core.model import BEST_CASE, CLOSED, COMMIT, NOT_FED, OFF, OMITTED, PIPELINE, Norms
 from wellwon.core.rule import FED, RuleSpec, param_fields
+from wellwon.policy.delivery import Crm, Delivery
 
 DEFAULT_SEGMENT: Final = "default"
 
@@ -212,6 +213,23 @@ class SegmentPolicy:
     window_days: int
     norms: Norms
     rules: dict[str, RulePolicy]
+    least_amount: int = 0
+    """Nobody is told of deals below this, hundredths of the reporting currency a year."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """Deals that nobody is told about until a day; what is empty is not asked, but one of the first four is given."""
+
+    until: int
+    """Last day (a day number), in the calendar's zone."""
+    reason: str
+    deals: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    pipelines: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    """Empty: every rule."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +254,15 @@ class Policy:
     writers: Writers
     rules: dict[str, RulePolicy]
     segments: tuple[SegmentPolicy, ...]
+    exemptions: tuple[Exemption, ...]
+    least_amount: int
+    """Nobody is told of deals below this, hundredths of the reporting currency a year; segments may differ."""
+    reporting_currency: str
+    """Empty: amounts are compared as they are, whatever their currency."""
+    plan_rates: dict[str, int]
+    """Worth of a unit of each currency in the reporting currency, millionths."""
+    deliver: Delivery
+    crm: Crm
     specs: tuple[RuleSpec, ...]
     """The rules that the policy is for, in registry order."""
     activities: str = NOT_FED

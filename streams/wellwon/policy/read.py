@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from wellwon.core.units import parse_date, parse_money, parse_percent
+from wellwon.policy.forms import (
+    KEY,
+    Choice,
+    Day,
+    Many,
+    Mapping,
+    Money,
+    Number,
+    Percent,
+    Rate,
+    Section,
+    Shape,
+    Text,
+    TimeOfDay,
+)
 from wellwon.policy.problem import Place, PolicyProblem, did_you_mean
-from wellwon.policy.shape import KEY, Choice, Day, Many, Mapping, Money, Number, Percent, Section, Shape, Text
 from wellwon.policy.written import Written
 
 Path = tuple[str | int, ...]
@@ -25,6 +40,9 @@ _ELSEWHERE: Final = {
     "startmonth": "calendar.start_month",
 }
 """Keys that people write at the top, without case, ``_`` and ``-``, and where they belong."""
+_SECRETS: Final = frozenset(("token", "bottoken", "password", "secret", "signingsecret", "apikey", "url", "webhookurl"))
+"""Keys that people write for what must not be in a policy."""
+DAY_MINUTES: Final = 1_440
 _SHOWN: Final = 60
 """Characters of a wrong value that a message repeats."""
 
@@ -101,7 +119,7 @@ class Reader:
         if shape.shorthand and isinstance(written.value, str):
             value = self.read(shape.keys[shape.shorthand], written, (*path, shape.shorthand))
             return {} if value is _ABSENT else {shape.shorthand: value}
-        if written.value is None:
+        if written.value is None and not shape.required:
             return {}
         if not isinstance(written.value, dict):
             hint = " (or one word)" if shape.shorthand else ""
@@ -112,6 +130,8 @@ class Reader:
                 inside = f" in {shown(path)}" if shape.noun == KEY else ""
                 elsewhere = _ELSEWHERE.get(_bare(key)) if not path else None
                 hint = f": did you mean {elsewhere}?" if elsewhere else did_you_mean(key, shape.keys)
+                if _bare(key) in _SECRETS:
+                    hint = ": a secret is an environment variable of the worker, never a part of the policy"
                 said = f"'{key}' is not {shape.noun}{inside}{hint}"
                 self.say(written.keys[key], said)
                 continue
@@ -171,7 +191,7 @@ class Reader:
             return self._wrong(written, path, needed)
         return written.value
 
-    def _scalar(self, shape: Money | Percent | Day | Text, written: Written, path: Path) -> Any:
+    def _scalar(self, shape: Money | Percent | Day | Rate | TimeOfDay | Text, written: Written, path: Path) -> Any:
         value = written.value
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         text = written.raw if is_number else value
@@ -190,11 +210,33 @@ class Reader:
             case Percent():
                 needed = "a percentage from 0 to 100 is needed"
                 parse = parse_percent
+            case Rate():
+                needed = "a rate above 0 such as 1.08 is needed"
+                parse = _parse_rate
+            case TimeOfDay():
+                needed = "a time of day (HH:MM) is needed"
+                parse = _parse_time
         try:
             parsed = parse(text) if isinstance(text, str) else -1
         except ValueError:
             return self._wrong(written, path, needed)
         return parsed if parsed >= 0 else self._wrong(written, path, needed)
+
+
+def _parse_rate(text: str) -> int:
+    """Millionths."""
+    whole, _, decimals = text.partition(".")
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text) or not (rate := int(whole + decimals.ljust(6, "0"))):
+        raise ValueError(text)
+    return rate
+
+
+def _parse_time(text: str) -> int:
+    """Minutes since midnight; 24:00 is the end of the day."""
+    found = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", text)
+    if found is None or int(found[2]) > 59 or (minutes := int(found[1]) * 60 + int(found[2])) > DAY_MINUTES:
+        raise ValueError(text)
+    return minutes
 
 
 def _choice_hint(shape: Choice, word: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wellwon.core.rule import RuleSpec
-from wellwon.policy.load import load_policy
-from wellwon.policy.shape import (
+from wellwon.policy.delivery_show import delivery_rows
+from wellwon.policy.forms import (
     Choice,
     Day,
     Many,
@@ -15,11 +15,15 @@ from wellwon.policy.shape import (
     Money,
     Number,
     Percent,
+    Rate,
     Section,
     Shape,
     Text,
-    policy_shape,
+    TimeOfDay,
 )
+from wellwon.policy.load import load_policy
+from wellwon.policy.row import Row
+from wellwon.policy.shape import policy_shape
 from wellwon.rules import RULES
 
 ID = "urn:wellwon:policy"
@@ -47,7 +51,20 @@ def policy_defaults(rules: Sequence[RuleSpec] = RULES) -> dict[str, Any]:
         "activities": policy.activities,
         "writers": {"default": policy.writers.default},
         "rules": {name: {"mode": rule.mode, **rule.params} for name, rule in policy.rules.items()},
+        **_nested(delivery_rows(policy)),
     }
+
+
+def _nested(rows: Iterable[Row]) -> dict[str, Any]:
+    """Rows by the parts of their keys."""
+    found: dict[str, Any] = {}
+    for key, value, _ in rows:
+        *sections, name = key.split(".")
+        inner = found
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[name] = value
+    return found
 
 
 def _schema(shape: Shape, default: Any = None) -> dict[str, Any]:
@@ -72,6 +89,11 @@ def _schema(shape: Shape, default: Any = None) -> dict[str, Any]:
             found = {"type": ["number", "string"], "minimum": 0, "maximum": 100, "pattern": r"^\+?[0-9]*\.?[0-9]+$"}
         case Day():
             found = {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"}
+        case Rate():
+            pattern = r"^(?=.*[1-9])[0-9]{1,9}(\.[0-9]{1,6})?$"
+            found = {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": pattern}
+        case TimeOfDay():
+            found = {"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$"}
         case Text():
             found = {"type": ["string", "number"], "pattern": r"\S"}
     unit = f" In {shape.unit}." if isinstance(shape, Number) and shape.unit != "days" else ""

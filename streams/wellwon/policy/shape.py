@@ -3,99 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, get_args
 
 from wellwon.core.calendar import Kind, Pattern, Weekday
 from wellwon.core.items import WRITER_KINDS
 from wellwon.core.model import ACTIVITIES, CATEGORIES, DEAL_TYPES, MODES
 from wellwon.core.rule import RuleSpec, param_fields
-
-KEY: Final = "a key"
-"""What the keys of a section are where there is no better word."""
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A whole number within a range."""
-
-    doc: str
-    ge: int
-    le: int
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Money:
-    """An amount, not negative."""
-
-    doc: str
-
-
-@dataclass(frozen=True, slots=True)
-class Percent:
-    """0 to 100, decimals allowed."""
-
-    doc: str
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """A date."""
-
-    doc: str
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A name or an id; a number is taken as it is written."""
-
-    doc: str
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of some words."""
-
-    doc: str
-    options: tuple[str, ...]
-    prefix: str = ""
-    """Words beginning with this are taken as well (``labels.``)."""
-    nullable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Many:
-    """A list."""
-
-    doc: str
-    item: Shape
-    at_least: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """Keys of the organisation's own, all with the same kind of value."""
-
-    doc: str
-    key: str
-    """What a key is, in words."""
-    value: Shape
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Fixed keys."""
-
-    doc: str
-    keys: dict[str, Shape]
-    required: tuple[str, ...] = ()
-    noun: str = KEY
-    shorthand: str = ""
-    """The key that is meant where only a word is written (``late-discount: shadow``)."""
-
-
-Shape = Number | Money | Percent | Day | Text | Choice | Many | Mapping | Section
+from wellwon.policy.delivery_shape import CRM, DELIVER
+from wellwon.policy.forms import Choice, Day, Many, Mapping, Money, Number, Percent, Rate, Section, Text
 
 FIELDS: Final = (
     "close_date",
@@ -193,6 +108,22 @@ _WINDOW_DAYS: Final = Number(
     "The last days of a period, in which pressure shows; by default 4 of a month.", 1, 60, "days"
 )
 
+_LEAST_AMOUNT: Final = Money("Nobody is told of deals below this amount of a year, in the reporting currency.")
+
+_EXEMPTION: Final = Section(
+    "Deals that nobody is told about until a date: their alerts run in shadow.",
+    {
+        "deals": Many("These deals.", Text("Deal id.")),
+        "owners": Many("Deals of these owners.", Text("User id.")),
+        "pipelines": Many("Deals of these pipelines.", Text("Pipeline.")),
+        "segments": Many("Deals of these segments.", Text("Segment.")),
+        "rules": Many("Only alerts of these rules; by default of every rule.", Text("Rule.")),
+        "until": Day("Last day of the exemption."),
+        "reason": Text("Why, for whoever reads it next."),
+    },
+    required=("until", "reason"),
+)
+
 
 def rule_shape(spec: RuleSpec) -> Section:
     """A rule's mode, deal types and thresholds."""
@@ -221,6 +152,7 @@ def policy_shape(rules: Sequence[RuleSpec]) -> Section:
             "when": _WHEN,
             "window_days": _WINDOW_DAYS,
             "norms": _NORMS,
+            "least_amount": _LEAST_AMOUNT,
             "rules": by_rule,
         },
         required=("name",),
@@ -252,8 +184,18 @@ def policy_shape(rules: Sequence[RuleSpec]) -> Section:
             ),
             "activities": Choice("Which calls, mails and meetings are fed to wellwon, as changes.", ACTIVITIES),
             "writers": _WRITERS,
+            "reporting_currency": Text("Currency in which amounts of several currencies are compared (ISO 4217)."),
+            "plan_rates": Mapping(
+                "What a unit of each other currency is worth in the reporting currency, by this year's plan.",
+                "a currency",
+                Rate("Plan rate."),
+            ),
+            "least_amount": _LEAST_AMOUNT,
             "segments": Many("Segments, in order; deals that match none are in the last, default.", segment),
             "rules": by_rule,
+            "exemptions": Many("Who and what is exempt, until when and why.", _EXEMPTION),
+            "deliver": DELIVER,
+            "crm": CRM,
         },
         noun="a key of a policy",
     )
