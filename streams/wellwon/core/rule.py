@@ -27,6 +27,8 @@ TIME: Final = 512
 ACTED: Final = 1024
 """A person saved or said something, whatever it was."""
 EVERYTHING: Final = 2047
+DATA: Final = PRICE | AMOUNT | CATEGORY | TOUCH | NEXT_STEP
+"""Parts that a source may not have: fields that are not mapped, activities that are not fed."""
 
 INFO: Final = "info"
 WARNING: Final = "warning"
@@ -152,6 +154,8 @@ class RuleSpec:
     summary: str
     needs: str = ""
     """Without this its mode is off: activities that are fed (`model.ACTIVITIES`), or a field that is mapped."""
+    rests_on: int = 0
+    """Parts of a deal without which it can never hold; what else it reads only adds to it."""
 
     @property
     def where(self) -> str:
@@ -185,8 +189,12 @@ def rule(
     mode: str = ALERT,
     deal_types: frozenset[str] = NEW_BUSINESS,
     needs: str = "",
+    rests_on: int | None = None,
 ) -> Callable[[Check], RuleSpec]:
-    """Make a `RuleSpec` of a check function; pass the module's ``__doc__`` as ``doc``."""
+    """Make a `RuleSpec` of a check function; pass the module's ``__doc__`` as ``doc``.
+
+    ``rests_on`` is named by a rule that can do without some of the `DATA` that it reads.
+    """
 
     def decorate(check: Check) -> RuleSpec:
         page = (doc or "").strip()
@@ -202,6 +210,7 @@ def rule(
             doc=page,
             summary=page.partition("\n")[0],
             needs=needs,
+            rests_on=reads & DATA if rests_on is None else rests_on,
         )
 
     return decorate

@@ -66,6 +66,7 @@ class Params:
     family="price",
     severity=WARNING,
     reads=AMOUNT | PRICE | DATE | STATUS,
+    rests_on=AMOUNT,
     params=Params,
     doc=__doc__,
     deal_types=ANY_BUSINESS,

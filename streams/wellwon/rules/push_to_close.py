@@ -101,6 +101,7 @@ class Act(NamedTuple):
     family="pressure",
     severity=WARNING,
     reads=PRICE | AMOUNT | DATE | CATEGORY | STAGE | STATUS | TOUCH | TIME,
+    rests_on=0,
     params=Params,
     doc=__doc__,
 )
