@@ -98,6 +98,7 @@ def test_ingest_worker_doctor(site: Callable[[str], Site]) -> None:
         assert running.code == 0, running.output
         assert "1 running" in running.output
         assert "1 deals; a worker would start" in running.output
+        live_and_replayed(wellwon, lines)
     finally:
         worker.stop()
     told = {json.loads(message.value())["rule"] for message in live.read(wellwon.settings, topics.ALERTS)}
@@ -105,6 +106,21 @@ def test_ingest_worker_doctor(site: Callable[[str], Site]) -> None:
 
     wrong = Site(replace(wellwon.settings, partitions=5)).wrong()
     assert {"WELLWON_PARTITIONS=2" in verdict["remedy"] for verdict in wrong} == {True}
+
+
+def live_and_replayed(wellwon: Site, lines: str) -> None:
+    """A deal is explained from the running system as from its history."""
+    deal = life()[0]["opportunity_id"]
+    asked = wellwon("policy", "explain", deal, "--json")
+    assert asked.code == 0, asked.error
+    replayed = json.loads(wellwon("policy", "explain", deal, "--json", "--replay", "changes", "-", stdin=lines).output)
+    running = json.loads(asked.output)
+    assert "of the running system" in running.pop("from")
+    replayed.pop("from")
+    assert running == replayed
+    missing = wellwon("policy", "explain", "no-such-deal")
+    assert missing.code == 1
+    assert "no deal 'no-such-deal' in partition" in missing.error
 
 
 def test_dead_letters_are_listed_shown_and_sent_again(site: Callable[[str], Site]) -> None:

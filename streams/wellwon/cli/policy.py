@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
@@ -14,9 +15,26 @@ from wellwon.policy import Policy, PolicyError, PolicyProblem, load_policy
 FILE = click.argument("file", required=False, envvar="WELLWON_POLICY")
 
 
-@click.group()
+MORE = {
+    "explain": "Why each rule holds for a deal, or does not.",
+}
+"""Commands with a file of their own, ``cli/policy_<name>.py``, which is imported when it is run."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *MORE]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in MORE:
+            return super().get_command(ctx, name)
+        found: click.Command = import_module(f"wellwon.cli.policy_{name}").command
+        return found
+
+
+@click.group(cls=_Commands)
 def command() -> None:
-    """Check a policy, show what is in force."""
+    """Check a policy, show what is in force, try it on deals and on history."""
 
 
 @command.command()

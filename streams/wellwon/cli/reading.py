@@ -41,6 +41,9 @@ class _Kind(click.ParamType):
 kind_argument = click.argument("kind", type=_Kind())
 files = click.argument("files", nargs=-1, required=True, metavar="FILE|-...")
 
+history = click.argument("files", nargs=-1, metavar="[FILE|-]...")
+replay_option = click.option("--replay", "kind", type=_Kind(), help="The kind of history that the FILES are.")
+
 KINDS_HELP = "\b\nKinds:\n" + "\n".join(f"  {kind.name:24}  {kind.summary}" for kind in KINDS.values())
 
 

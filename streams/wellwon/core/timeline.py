@@ -225,10 +225,15 @@ class _Record(NamedTuple):
     offset: int
 
 
-def run(timeline: Timeline, compile_policy: Callable[[str], Ruleset]) -> list[Seen]:
-    """Play a timeline through a partition of its own. Raises `TimelineError` for what the partition rejects."""
+def run(
+    timeline: Timeline, compile_policy: Callable[[str], Ruleset], store: dict[bytes, bytes] | None = None
+) -> list[Seen]:
+    """Play a timeline through a partition of its own. Raises `TimelineError` for what the partition rejects.
+
+    ``store`` is filled with what the partition keeps: the deal's state is under `DEAL`.
+    """
     calendar = compile_policy(timeline.policy).calendar
-    partition = Partition(0, timeline.policy, {}, compile_policy)
+    partition = Partition(0, timeline.policy, {} if store is None else store, compile_policy)
     seen: list[Seen] = []
     latest = 0
     for line in timeline.lines:

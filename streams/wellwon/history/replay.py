@@ -31,7 +31,9 @@ class Change(Protocol):
     def at(self) -> int: ...
 
 
-class _Record(NamedTuple):
+class LogRecord(NamedTuple):
+    """A record as the core takes it."""
+
     key: bytes | None
     value: bytes | None
     offset: int
@@ -103,12 +105,12 @@ class Replay:
 
     def run(self, changes: Iterable[Change], until: int | None = None) -> Summary:
         """Play the changes in event time, clock included, up to ``until`` (epoch milliseconds)."""
-        waiting: list[_Record] = []
+        waiting: list[LogRecord] = []
         for offset, item in enumerate(with_clock(changes, self._partition.ruleset.calendar, until)):
             if isinstance(item, Tick):
-                waiting.append(_Record(None, encode_clock(item.at), offset))
+                waiting.append(LogRecord(None, encode_clock(item.at), offset))
             else:
-                waiting.append(_Record(item.key, item.value, offset))
+                waiting.append(LogRecord(item.key, item.value, offset))
                 self._note(item)
             if isinstance(item, Tick) or len(waiting) >= SLICE:
                 self._apply(waiting)
@@ -126,7 +128,7 @@ class Replay:
         summary.changes += 1
         self._deals.add(change.key)
 
-    def _apply(self, records: list[_Record]) -> None:
+    def _apply(self, records: list[LogRecord]) -> None:
         if not records:
             return
         self._take(self._partition.apply(records))
