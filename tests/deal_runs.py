@@ -12,6 +12,11 @@ from wellwon.core.model import LOST, OPEN, WON
 from wellwon.core.units import DAY, HOUR, parse_date
 from wellwon.core.win import READINGS, UNKNOWN, Win
 from wellwon.history.deal_run import DateMoved, DealRun, Flag, HistoryInfo
+from wellwon.history.money import Rates
+from wellwon.history.retention import Fate
+from wellwon.history.stats import Backtest, RuleResult, Tally
+from wellwon.policy import compile_text, load_policy
+from wellwon.rules import RULES
 
 CALENDAR = FiscalCalendar()
 
@@ -133,7 +138,7 @@ def info(**more: Any) -> HistoryInfo:
     return HistoryInfo(**{**values, **more})
 
 
-RULES = ("close-date-push", "late-discount", "commit-slip", "past-due-close-date", "push-to-close")
+FLAGGING = ("close-date-push", "late-discount", "commit-slip", "past-due-close-date", "push-to-close")
 FAMILY = {"close-date-push": "timing", "late-discount": "price", "commit-slip": "forecast",
           "past-due-close-date": "data", "push-to-close": "pressure"}  # fmt: skip
 
@@ -149,7 +154,7 @@ def many(seed: int, deals: int, first: str = "2025-01-05", end: str = "2026-12-3
             flag(rule, min(last, created + rng.randrange(5, 100) * DAY + rng.randrange(24) * HOUR), family=FAMILY[rule],
                  ended=rng.choice(("", "", "", "retracted")), mode="shadow" if rule == "commit-slip" else "alert",
                  covered=rng.random() < 0.1, severity=rng.choice(("info", "warning", "high")))
-            for rule in RULES if rng.random() < 0.1
+            for rule in FLAGGING if rng.random() < 0.1
         )  # fmt: skip
         bad = 0.3 + 0.3 * any(found.rule == "close-date-push" for found in flags)
         dates = [DateMoved(created, None, promised, 9, False)]
@@ -188,3 +193,21 @@ def many(seed: int, deals: int, first: str = "2025-01-05", end: str = "2026-12-3
             if status == WON
             else None,
         )
+
+
+MODES = {name: rule.mode for name, rule in load_policy("").rules.items()}
+
+
+def backtest(
+    *runs: DealRun, fates: dict[str, Fate] | None = None, since: int = 0, rates: Rates | None = None
+) -> Backtest:
+    """What a backtest of these deals says."""
+    tally = Tally(compile_text(""), rates or Rates(), fates, since)
+    for one in runs:
+        tally.add(one)
+    return tally.result(info(deals=len(runs)), RULES, MODES)
+
+
+def rule(found: Backtest, name: str) -> RuleResult:
+    """What it says of one rule."""
+    return next(result for result in found.rules if result.rule == name)
