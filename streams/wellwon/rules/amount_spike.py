@@ -50,6 +50,7 @@ class Params:
     family="forecast",
     severity=WARNING,
     reads=AMOUNT | CATEGORY | STAGE | STATUS | TIME,
+    rests_on=AMOUNT,
     params=Params,
     doc=__doc__,
     mode="shadow",

@@ -45,6 +45,7 @@ class Params:
     family="data",
     severity=INFO,
     reads=DATE | CATEGORY | STAGE | STATUS | ACTED | TIME,
+    rests_on=0,
     params=Params,
     doc=__doc__,
     mode="shadow",

@@ -46,6 +46,7 @@ class Params:
     family="data",
     severity=INFO,
     reads=AMOUNT | CATEGORY | STAGE | STATUS | DATE | TIME,
+    rests_on=AMOUNT,
     params=Params,
     doc=__doc__,
 )

@@ -46,6 +46,7 @@ class Params:
     family="data",
     severity=INFO,
     reads=NEXT_STEP | CATEGORY | STAGE | STATUS | TIME,
+    rests_on=NEXT_STEP,
     params=Params,
     doc=__doc__,
     needs="next_step",

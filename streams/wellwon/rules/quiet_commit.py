@@ -49,6 +49,7 @@ class Params:
     family="forecast",
     severity=WARNING,
     reads=CATEGORY | STAGE | STATUS | DATE | TOUCH | ACTED | TIME,
+    rests_on=CATEGORY,
     params=Params,
     doc=__doc__,
     needs=OUTBOUND,
