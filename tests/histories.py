@@ -56,6 +56,9 @@ rules:
   category-flip-flop: {reversals: 2}
   quiet-commit: {days: 6}
   amount-spike: {raise_percent: 20}
+exemptions:
+  - {owners: [anna], until: 2026-09-24, reason: a new territory}
+  - {segments: [large], rules: [close-date-push, late-discount], until: 2026-09-30, reason: a migration}
 """,
 )
 
