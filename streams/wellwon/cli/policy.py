@@ -21,6 +21,7 @@ FILE = click.argument("file", required=False, envvar="WELLWON_POLICY")
 
 MORE = {
     "explain": "Why each rule holds for a deal, or does not.",
+    "diff": "What another policy would have said otherwise, of values and of a history.",
     "test": "Play timelines, compare what is told with what is expected.",
 }
 """Commands with a file of their own, ``cli/policy_<name>.py``, which is imported when it is run."""

@@ -9,8 +9,8 @@ import click
 
 from wellwon.cli.failure import FAILED
 from wellwon.cli.output import counted, json_lines, read_text, shown_name
+from wellwon.cli.reading import load
 from wellwon.core.units import format_instant
-from wellwon.policy import load_policy
 from wellwon.policy.assertions import Mismatch, mismatches, read_assertions
 
 EXAMPLES = """\b
@@ -30,7 +30,7 @@ def command(policy_file: str, tests: tuple[str, ...], as_json: bool) -> None:
     Timelines are written as on the rules' pages (`wellwon explain RULE`). What is told in shadow, or under another
     alert's headline, counts only where a test names the rule. Exit code 1 if a test fails.
     """
-    policy = load_policy(read_text(policy_file), shown_name(policy_file))
+    _, policy = load(policy_file)
     files = [(shown_name(file), read_assertions(read_text(file), shown_name(file), policy)) for file in tests]
     results = [(file, test, mismatches(test, policy, file)) for file, found in files for test in found]
     failed = sum(bool(wrong) for _, _, wrong in results)
