@@ -63,7 +63,7 @@ def test_a_history_gives_alerts_wins_and_a_summary(history: Path) -> None:
     summary = run.summary.as_dict()
     assert (summary["changes"], summary["deals"]) == (4, 2)
     assert (summary["first_at"], summary["last_at"]) == ("2026-01-05T09:00:00Z", "2026-03-02T09:00:00Z")
-    assert [str(r).split(": ")[0].rsplit("/", 1)[1] for r in run.rejected] == ["history.csv:6:createddate"]
+    assert [str(r).split(": ")[0].rsplit("/", 1)[1] for r in run.rejected] == ["history.csv:6:CreatedDate"]
     alerts = [orjson.loads(value) for value in run.alerts]
     past_due = [a for a in alerts if a["rule"] == "past-due-close-date" and a["opportunity_id"] == "d1"]
     # Two local days after the close date, at midnight; gone with the win.

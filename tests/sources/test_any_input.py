@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 from wellwon.core import wire
 from wellwon.policy.model import FIELDS
 from wellwon.sources.change import Ignored, Outcome, Rejected, Reread
-from wellwon.sources.field_history import read_field_history
 from wellwon.sources.generic import read_change
 from wellwon.sources.history import Options
-from wellwon.sources.kinds import TableReader
+from wellwon.sources.kinds import KINDS, Kind
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.normalise import Normaliser, Outgoing
 from wellwon.sources.salesforce import SalesforceCdc
-from wellwon.sources.stage_history import read_stage_history
-from wellwon.sources.table import NotATable, read_table
+from wellwon.sources.table import NotATable, Piece
+from wellwon.sources.whole import open_table, read_tables
 
 VIEW = SourceView(fields={**FIELDS, "Discount__c": "discount_percent", "Region__c": "labels.region"})
 
@@ -193,9 +192,10 @@ def csv_files(draw: st.DrawFn) -> bytes:
     return text.encode(draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])), "replace")
 
 
-def read_all(reader: TableReader, data: bytes) -> list[Outcome]:
+def read_all(kind: Kind, data: bytes) -> list[Outcome]:
+    assert kind.tables is not None
     try:
-        return list(reader([("f.csv", data)], VIEW, Options()))
+        return list(read_tables(kind.tables, [open_table("f.csv", data)], VIEW, Options()))
     except NotATable as error:
         return [Rejected("not_a_table", str(error), data, "f.csv:")]
 
@@ -203,10 +203,11 @@ def read_all(reader: TableReader, data: bytes) -> list[Outcome]:
 @settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(csv_files(), st.binary(max_size=200)))
 def test_tables(data: bytes) -> None:
-    for reader in (read_stage_history, read_field_history):
-        outcomes = read_all(reader, data)
+    for kind in filter(lambda kind: kind.tables, KINDS.values()):
+        outcomes = read_all(kind, data)
         if not outcomes:
-            assert not list(read_table(data, "f.csv").rows())
+            table = open_table("f.csv", data)
+            assert not list(table.rows(Piece(len(data))))
             continue
         accounted_for(outcomes)
         for rejected in outcomes:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from wellwon.core.units import format_instant
+from wellwon.core.units import format_instant, parse_date
 from wellwon.sources.dates import DateReader
 from wellwon.sources.table import number
 
@@ -40,10 +40,10 @@ def test_a_zone_for_times_without_one() -> None:
 def test_dates() -> None:
     reader = DateReader()
     for text in ("2026-03-02", "2026-03-02 00:00:00", "2026-03-02T00:00:00.000Z", "03/02/26", "3/2/2026", "2.3.2026"):
-        assert reader.date(text) == "2026-03-02", text
-    assert DateReader(dayfirst=True).date("03/02/26") == "2026-02-03"
+        assert reader.date(text) == parse_date("2026-03-02"), text
+    assert DateReader(dayfirst=True).date("03/02/26") == parse_date("2026-02-03")
     # A close date is a day of the calendar: no zone moves it.
-    assert DateReader(ZoneInfo("Pacific/Auckland")).date("2026-03-02T23:00:00.000Z") == "2026-03-02"
+    assert DateReader(ZoneInfo("Pacific/Auckland")).date("2026-03-02T23:00:00.000Z") == parse_date("2026-03-02")
 
 
 @pytest.mark.parametrize(

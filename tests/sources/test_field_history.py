@@ -10,10 +10,11 @@ import pytest
 from wellwon.core import wire
 from wellwon.policy.model import FIELDS
 from wellwon.sources.change import Ignored, Rejected
-from wellwon.sources.field_history import read_field_history
+from wellwon.sources.field_history import FieldHistory
 from wellwon.sources.history import Options
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.table import NotATable
+from wellwon.sources.whole import open_table, read_tables
 
 VIEW = SourceView(fields={**FIELDS, "Discount__c": "discount_percent"})
 HEADER = "Id,IsDeleted,OpportunityId,CreatedById,CreatedDate,Field,DataType,OldValue,NewValue\n"
@@ -28,7 +29,7 @@ def history(*rows: tuple[str, str, str, str, str]) -> str:
 
 
 def read(text: str) -> list[Any]:
-    outcomes = list(read_field_history([("f.csv", text.encode())], VIEW, Options()))
+    outcomes = list(read_tables(FieldHistory(), [open_table("f.csv", text.encode())], VIEW, Options()))
     for outcome in outcomes:
         if isinstance(outcome, dict):
             wire.decode(orjson.dumps(outcome))
@@ -96,9 +97,9 @@ def test_a_deleted_deal() -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ((U, "then", "Amount", "1", "2"), "f.csv:2:createddate: 'then' is not a date"),
-        ((U, T1, "Amount", "1", "two"), "f.csv:2:newvalue: 'two' is not a number"),
-        ((U, T1, "CloseDate", "31/12/26", "2026-12-31"), "f.csv:2:oldvalue: '31/12/26' has no month 31"),
+        ((U, "then", "Amount", "1", "2"), "f.csv:2:CreatedDate: 'then' is not a date"),
+        ((U, T1, "Amount", "1", "two"), "f.csv:2:NewValue: 'two' is not a number"),
+        ((U, T1, "CloseDate", "31/12/26", "2026-12-31"), "f.csv:2:OldValue: '31/12/26' has no month 31"),
     ],
 )
 def test_bad_rows(row: tuple[str, str, str, str, str], says: str) -> None:

@@ -15,8 +15,9 @@ from wellwon.sources.change import Ignored, Rejected
 from wellwon.sources.history import Options
 from wellwon.sources.kinds import kind_named, read_files
 from wellwon.sources.mapping import SourceView
-from wellwon.sources.stage_history import read_stage_history
+from wellwon.sources.stage_history import StageHistory
 from wellwon.sources.table import NotATable
+from wellwon.sources.whole import open_table, read_tables
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 UTC = Options()
@@ -38,8 +39,8 @@ WEEKLY = """\
 
 
 def read(*texts: str | bytes, options: Options = UTC) -> list[Any]:
-    files = [(f"h{n}.csv", t.encode() if isinstance(t, str) else t) for n, t in enumerate(texts)]
-    outcomes = list(read_stage_history(files, SourceView(), options))
+    tables = [open_table(f"h{n}.csv", t.encode() if isinstance(t, str) else t) for n, t in enumerate(texts)]
+    outcomes = list(read_tables(StageHistory(), tables, SourceView(), options))
     for outcome in outcomes:
         if isinstance(outcome, dict):
             wire.decode(orjson.dumps(outcome))
@@ -190,7 +191,7 @@ def test_rows_that_repeat_or_say_nothing_new() -> None:
     assert Counter(o.reason for o in outcomes if isinstance(o, Ignored)) == {"repeated_row": 1}
     assert [o for o in outcomes if isinstance(o, dict)] == read(WEEKLY)
     probability = LOADER + LOADER.splitlines()[2].replace("008Wx0000000002", "008Wx0000000003").replace("-08T", "-09T")
-    assert read(probability)[-1] == Ignored("no_difference")
+    assert Ignored("no_difference") in read(probability)
 
 
 def test_rows_without_ids_are_all_kept() -> None:
@@ -222,10 +223,10 @@ def test_row_versions_of_a_warehouse() -> None:
 @pytest.mark.parametrize(
     ("cell", "says"),
     [
-        ("2026-02-30,A,1,2026-01-01", "h0.csv:3:createddate: '2026-02-30' is not a date or time"),
-        (",A,1,2026-01-01", "h0.csv:3:createddate: '' is not"),
-        ("2026-02-03,A,lots,2026-01-01", "h0.csv:3:amount: 'lots' is not a number"),
-        ("2026-02-03,A,1,31/01/26", "h0.csv:3:closedate: '31/01/26' has no month 31: add --dayfirst"),
+        ("2026-02-30,A,1,2026-01-01", "h0.csv:3:CreatedDate: '2026-02-30' is not a date or time"),
+        (",A,1,2026-01-01", "h0.csv:3:CreatedDate: '' is not"),
+        ("2026-02-03,A,lots,2026-01-01", "h0.csv:3:Amount: 'lots' is not a number"),
+        ("2026-02-03,A,1,31/01/26", "h0.csv:3:CloseDate: '31/01/26' has no month 31: add --dayfirst"),
         ("2026-02-03,A,1", "h0.csv:3: the row has 4 cells, the header 5"),
         ("2026-02-03,A,1,2026-01-01,x", "h0.csv:3: the row has 6 cells, the header 5"),
     ],
@@ -245,13 +246,13 @@ def test_a_bad_row_is_refused_with_its_place_and_the_others_go_on(cell: str, say
 def test_lines_are_counted_through_texts_with_line_ends() -> None:
     text = 'OpportunityId,CreatedDate,StageName\nd1,2026-01-01,"A\nB"\nd1,never,B\n'
     (rejected,) = [o for o in read(text) if isinstance(o, Rejected)]
-    assert rejected.where == "h0.csv:4:createddate"
+    assert rejected.where == "h0.csv:4:CreatedDate"
 
 
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "the first line must be the header"),
+        (b"", "the file is empty"),
         (b"\n\n", "the first line must be the header"),
         (b"a,b\n1,2\n", "no columns OpportunityId and CreatedDate; found: a, b"),
         (b"OpportunityId,CreatedDate\n", "no column that a field is mapped to"),

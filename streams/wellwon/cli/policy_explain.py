@@ -21,7 +21,7 @@ from wellwon.policy.explain import HOLDS, VERDICTS, Answer, Explanation, explain
 from wellwon.policy.problem import did_you_mean
 from wellwon.sources.change import Rejected
 from wellwon.sources.feed import Feed
-from wellwon.sources.history import deal_id
+from wellwon.sources.history import long_id
 from wellwon.sources.kinds import kind_named
 from wellwon.sources.mapping import SourceView
 
@@ -70,7 +70,7 @@ def command(
         raise BadInput("files and --until are for --replay KIND FILE...")
     if kind is not None and not files:
         raise BadInput(f"name the files of --replay {kind} (- is standard input)")
-    deal = deal_id(deal)
+    deal = long_id(deal)
     if kind is None:
         known = _live(deal, policy_file)
     else:

@@ -6,7 +6,6 @@ from typing import Final
 
 from wellwon.core import lifecycle, records
 from wellwon.core.engine import Step, ask_all, deal_type_of
-from wellwon.core.exemption import exempted
 from wellwon.core.model import DELETED, OPEN, WON, Ruleset
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
@@ -33,53 +32,40 @@ class Outcomes:
                 self._modes[segment.name, deal_type] = {rule.spec.name: rule.mode for rule in rules}
                 self._families.update({rule.spec.name: rule.spec.family for rule in rules})
 
+    def family(self, rule: str) -> str:
+        """The family of a rule, empty for one that runs no more."""
+        return self._families.get(rule, "")
+
     def conclude(self, out: Output, key: bytes, done: Step, reason: str, origin: Origin | None = None) -> State:
         """Put what a step gave into ``out``; return the state to keep. ``reason``: what caused the step."""
         state, findings = done.state, done.findings
         for failure in done.failures:
             at_key, value, offset = origin if origin is not None else (key, None, -1)
             out.reject(at_key, value, offset, "rule_failed", failure.error, failure.rule)
-        modes = self._modes.get((state.segment, deal_type_of(state.now, self._ruleset)), {})
-        exempt_until = -1
-        if self._ruleset.exemptions:
-            modes, exempt_until = exempted(modes, key.decode(), state.now, state.segment, state.at, self._ruleset)
-            if any(not a.closed_at and a.rule not in findings and a.mode != modes.get(a.rule) for a in state.alerts):
-                # An exemption begins or ends for this deal: what stands changes its mode.
-                again = ask_all(state, self._ruleset)
-                state, findings = again.state, {**findings, **again.findings}
         if findings:
             ended = _end(state, done.refolded, reason)
-            alerts, transitions = self._reconcile(key, state, findings, modes, reason, ended, done.commit)
+            alerts, transitions = self._reconcile(key, state, findings, reason, ended, done.commit)
             if lifecycle.shares_a_save(state.alerts, transitions):
                 # A headline covers what its save brought about before, and tells it: ask the other rules, too.
                 again = ask_all(state, self._ruleset)
                 state = again.state
                 alerts, transitions = self._reconcile(
-                    key, state, {**findings, **again.findings}, modes, reason, ended, done.commit
+                    key, state, {**findings, **again.findings}, reason, ended, done.commit
                 )
             if transitions:
-                self._publish(out, key, state, transitions)
+                self.publish(out, key, state, transitions)
                 state.alerts = alerts
         if state.win is not None or state.now.status == WON:
             self._win(out, key, state)
-        if exempt_until >= 0 and not 0 <= state.wake_at <= exempt_until and any(not a.closed_at for a in state.alerts):
-            state.wake_at = exempt_until
         return state
 
     def _reconcile(
-        self,
-        key: bytes,
-        state: State,
-        findings: dict[str, Finding | None],
-        modes: dict[str, str],
-        reason: str,
-        ended: str,
-        commit: int,
+        self, key: bytes, state: State, findings: dict[str, Finding | None], reason: str, ended: str, commit: int
     ) -> tuple[tuple[AlertState, ...], list[lifecycle.Transition]]:
         return lifecycle.reconcile(
             state.alerts,
             findings,
-            modes,
+            self._modes.get((state.segment, deal_type_of(state.now, self._ruleset)), {}),
             deal=key.decode(),
             period=self._ruleset.calendar.period_of(state.at),
             at=state.at,
@@ -89,13 +75,15 @@ class Outcomes:
             since=state.now.last_at if reason == CHANGE else 0,
         )
 
-    def _publish(self, out: Output, key: bytes, state: State, transitions: list[lifecycle.Transition]) -> None:
+    def publish(self, out: Output, key: bytes, state: State, transitions: list[lifecycle.Transition]) -> None:
+        """Put the records of what opened, changed and resolved into ``out``."""
         deal_id, counts = key.decode(), out.counts
         severities = {alert.rule: alert.severity for alert in state.alerts if not alert.closed_at}
         for transition in transitions:
             alert = transition.alert
-            family = self._families.get(alert.rule, "")
-            value = records.alert_record(deal_id, state.now, transition, family, state.segment, state.at)
+            value = records.alert_record(
+                deal_id, state.now, transition, self.family(alert.rule), state.segment, state.at
+            )
             out.alerts.append((key, value))
             bump(counts.transitions, (alert.rule, alert.severity, transition.kind))
             if transition.kind != lifecycle.OPENED:
@@ -112,6 +100,11 @@ class Outcomes:
                 return
         elif told is None or told.withdrawn:
             return
+        self.publish_win(out, key, state, won=won)
+
+    def publish_win(self, out: Output, key: bytes, state: State, *, won: bool) -> None:
+        """Put the record of a win (not ``won``: of one undone) into ``out``, unless it was told just so."""
+        deal, told = state.now, state.win
         win = read_win(deal, state.alerts, self._ruleset)
         body = records.win_body(key.decode(), deal, win, self._ruleset, state.segment)
         digest = records.digest(body)

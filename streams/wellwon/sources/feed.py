@@ -9,9 +9,10 @@ from pathlib import Path
 
 from wellwon.sources.change import Rejected
 from wellwon.sources.history import Options
-from wellwon.sources.kinds import STDIN, Kind, read_files
+from wellwon.sources.kinds import Kind, read_files
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.normalise import Normaliser, Outgoing
+from wellwon.sources.table import STDIN
 
 
 class Feed:

@@ -10,11 +10,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from wellwon.core.wire import is_identifier
-from wellwon.sources.change import Ignored, Outcome, Rejected
-from wellwon.sources.history import Cells, Options, Save, Story, deal_id, fields_by_plain_name
-from wellwon.sources.mapping import SourceView, salesforce_id
-from wellwon.sources.table import NotATable, Row, Table, plain, read_table
+from wellwon.sources.change import Ignored, Rejected
+from wellwon.sources.history import (
+    CellReader,
+    Columns,
+    Entry,
+    Layout,
+    Options,
+    Save,
+    Story,
+    fields_by_plain_name,
+    long_id,
+)
+from wellwon.sources.mapping import SourceView
+from wellwon.sources.stage_history import Description, found, is_description
+from wellwon.sources.table import Cells, NotATable, Table, has, plain
+from wellwon.sources.told import Told
 
 SOURCE: Final = "salesforce-field-history"
 
@@ -25,19 +36,66 @@ _REFERENCES: Final = {"owner_id": True, "pipeline": True, "account": False}
 _ID_PREFIXES: Final = ("005", "00G", "001", "012")  # of users, queues, accounts and record types
 
 
-def read_field_history(files: Sequence[tuple[str, bytes]], view: SourceView, options: Options) -> Iterator[Outcome]:
-    """The changes that the files (name, content) tell, in order of time; rows that cannot be read first.
+class FieldHistory:
+    """OpportunityFieldHistory, with Opportunity if at hand."""
 
-    Raises `NotATable` for a file that is no field history.
-    """
-    reading = _Reading(view, options)
-    if not files:
-        raise NotATable("no file: an export of OpportunityFieldHistory is needed")
-    for name, data in files:
-        yield from reading.read(read_table(data, name))
-    story, first = Story(SOURCE, view, {}), reading.first()
-    for group in reading.saves():
-        yield from _tell(group, first.get(group.deal, {}), story)
+    def layouts(self, tables: Sequence[Table], view: SourceView, options: Options) -> list[Layout]:
+        """See `history.Format`: Opportunity first, because it describes the deals."""
+        fields = fields_by_plain_name(view)
+        deals = [table for table in tables if is_description(table)]
+        histories = [table for table in tables if table not in deals]
+        if not histories:
+            raise NotATable(
+                f"{tables[0].file if tables else 'no file'}: an export of OpportunityFieldHistory is needed"
+            )
+        return [
+            *(Description(number, table, fields, options) for number, table in enumerate(deals)),
+            *(_History(number, table, fields, options) for number, table in enumerate(histories, len(deals))),
+        ]
+
+    def tell(
+        self, deal: str, entries: list[Entry], layouts: Sequence[Layout], view: SourceView
+    ) -> Iterator[Told | Ignored]:
+        """See `history.Format`. A deal in the recycle bin ends with its deletion, at the last time known of it."""
+        described: dict[str, Any] = {}
+        groups: dict[tuple[int, str], _Group] = {}
+        seen: set[str] = set()
+        deleted = last = 0
+        for entry in entries:
+            layout = layouts[entry.layout]
+            if isinstance(layout, Description):
+                described = dict(zip(layout.fields, entry.values, strict=True))
+                continue
+            if entry.id:
+                if entry.id in seen:
+                    yield Ignored("repeated_row")
+                    continue
+                seen.add(entry.id)
+            group = groups.setdefault((entry.at, entry.user), _Group(entry.at, entry.user))
+            ours, old, new, is_id = entry.values
+            if ours is None:
+                group.created = True
+            else:
+                group.rows.append(_Row(entry.id or f"{entry.line:09d}", ours, old, new, is_id))
+            last = max(last, entry.at)
+            deleted = max(deleted, entry.ended)
+        ordered = sorted(groups.values(), key=lambda group: (group.at, not group.created, group.user))
+        first: dict[str, Any] = {}
+        for group in ordered:
+            group.settle()
+            for row in group.rows:
+                first.setdefault(row.ours, row.old)
+        story = Story(SOURCE, deal, view, {name: value for name, value in described.items() if name not in first})
+        for group in ordered:
+            save = Save(group.at, group.user, f"sff:{deal}:{group.at}:{group.user}", {}, dict(first), begins=False)
+            if group.created:
+                yield story.created(save, first)
+            for row in group.rows:
+                save.values[row.ours] = row.new
+            if save.values or not group.created:
+                yield from story.tell(save)
+        if deleted:
+            yield story.deleted(max(deleted, last), f"sff:{deal}:{last}:~")
 
 
 @dataclass(slots=True)
@@ -53,107 +111,61 @@ class _Row:
 class _Group:
     """The rows of one save."""
 
-    deal: str
     at: int
     user: str
     created: bool = False
-    deleted: bool = False
     rows: list[_Row] = field(default_factory=list)
 
-    def settled(self) -> list[_Row]:
-        """The rows in order, without the name of what is also given by id (or the other way round)."""
-        rows = sorted(self.rows, key=lambda row: row.id)
+    def settle(self) -> None:
+        """Put the rows in order, without the name of what is also given by id (or the other way round)."""
+        self.rows.sort(key=lambda row: row.id)
         for ours, by_id in _REFERENCES.items():
-            if any(row.ours == ours and row.is_id is by_id for row in rows):
-                rows = [row for row in rows if row.ours != ours or row.is_id is by_id]
-        return rows
+            if any(row.ours == ours and row.is_id is by_id for row in self.rows):
+                self.rows = [row for row in self.rows if row.ours != ours or row.is_id is by_id]
 
 
-def _tell(group: _Group, first: dict[str, Any], story: Story) -> Iterator[Outcome]:
-    identity = f"sff:{group.deal}:{group.at}:{group.user}"
-    save = Save(group.at, (), group.deal, group.user, identity, {}, dict(first), begins=False, deleted=group.deleted)
-    if group.created:
-        yield story.created(save, first)
-    for row in group.settled():
-        save.values[row.ours] = row.new
-    if save.values or not group.created:
-        yield from story.tell(save)
+class _History:
+    """A file of OpportunityFieldHistory."""
 
-
-class _Reading:
-    """Collects the rows of all files into saves."""
-
-    def __init__(self, view: SourceView, options: Options) -> None:
-        self._options = options
-        self._fields = fields_by_plain_name(view)
-        self._seen: set[str] = set()
-        self._deleted: dict[str, int] = {}
-        self._groups: dict[tuple[str, int, str], _Group] = {}
-
-    def read(self, table: Table) -> Iterator[Rejected | Ignored]:
-        """Read the rows of a file."""
-        if not table.has("opportunityid", "createddate", "field", "newvalue"):
-            wrong = table.has("opportunityid", "stagename")
-            advice = "this looks like salesforce-history" if wrong else f"found: {', '.join(table.header)[:200]}"
+    def __init__(self, number: int, table: Table, fields: dict[str, str], options: Options) -> None:
+        if not has(table, "opportunityid", "createddate", "field", "newvalue"):
+            wrong = has(table, "opportunityid", "stagename")
+            advice = "this looks like salesforce-history" if wrong else found(table)
             raise NotATable(f"{table.file}:1: no columns OpportunityId, CreatedDate, Field, NewValue; {advice}")
-        cells = Cells(table, self._options)
-        for row in table.rows():
-            outcome = row if isinstance(row, Rejected) else self._row(row, cells)
-            if outcome is not None:
-                yield outcome
+        self.table = table
+        self._number = number
+        self._find = find = Columns(table)
+        self._cells = CellReader(table, options)
+        self._fields = fields
+        self._deal, self._time = find.place("opportunityid"), find.place("createddate")
+        self._field, self._old, self._new = find.place("field"), find.place("oldvalue"), find.place("newvalue")
+        self._id, self._user, self._deleted = find.place("id"), find.place("createdbyid"), find.place("isdeleted")
 
-    def _row(self, row: Row, cells: Cells) -> Rejected | Ignored | None:
-        if not row.get("opportunityid"):
-            return row.rejected("bad_value", "the row names no opportunity: fill it or remove the row", "opportunityid")
-        if not is_identifier(row.get("opportunityid")):
-            return row.rejected("bad_value", "this is not the id of an opportunity", "opportunityid")
-        identity = row.get("id")
-        if identity and identity in self._seen:
-            return Ignored("repeated_row")
-        name = plain(row.get("field"))
+    def read(self, line: int, cells: Cells) -> Entry | Ignored | Rejected:
+        """What a row says of one field."""
+        find, reader, place = self._find, self._cells, self._time
+        if (unnamed := find.named(line, cells, self._deal)) is not None:
+            return unnamed
+        name = plain(cells[self._field])
         ours = self._fields.get(name) or self._fields.get(name + "id")
         if ours is None and name not in _CREATED:
             return Ignored("field_not_mapped")
-        column = "createddate"
+        old = new = None
+        ended = 0
         try:
-            at = cells.dates.instant(row.get(column))
-            old = new = None
+            at = reader.dates.instant(cells[place])
             if ours is not None:
-                column = "oldvalue"
-                old = cells.value(ours, row.get(column))
-                column = "newvalue"
-                new = cells.value(ours, row.get(column))
-            column = "isdeleted"
-            deleted = cells.flag(row.get(column))
+                if (place := self._old) >= 0:
+                    old = reader.value(ours, cells[place])
+                place = self._new
+                new = reader.value(ours, cells[place])
+            place = self._deleted
+            if place >= 0 and reader.flag(cells[place]):
+                ended = at
         except ValueError as error:
-            return row.rejected("bad_value", str(error), column)
-        if identity:
-            self._seen.add(identity)
-        deal = deal_id(row.get("opportunityid"))
-        user = salesforce_id(row.get("createdbyid")) or row.get("createdbyid")
-        group = self._groups.setdefault((deal, at, user), _Group(deal, at, user))
-        if ours is None:
-            group.created = True
-        else:
-            is_id = (row.get("newvalue") or row.get("oldvalue")).startswith(_ID_PREFIXES)
-            group.rows.append(_Row(identity or f"{row.line:09d}", ours, old, new, is_id))
-        if deleted:
-            self._deleted[deal] = max(at, self._deleted.get(deal, at))
-        return None
-
-    def saves(self) -> list[_Group]:
-        """All saves by time; a deal in the recycle bin ends with its deletion, at the last time known of it."""
-        last: dict[str, int] = {}
-        for group in self._groups.values():
-            last[group.deal] = max(group.at, last.get(group.deal, group.at))
-        ends = [_Group(deal, last[deal], "~", deleted=True) for deal in self._deleted]
-        return sorted((*self._groups.values(), *ends), key=lambda g: (g.at, g.deal, g.deleted, not g.created, g.user))
-
-    def first(self) -> dict[str, dict[str, Any]]:
-        """What each deal's fields held before their first row."""
-        found: dict[str, dict[str, Any]] = {}
-        for group in sorted(self._groups.values(), key=lambda g: (g.at, not g.created, g.user)):
-            known = found.setdefault(group.deal, {})
-            for row in group.settled():
-                known.setdefault(row.ours, row.old)
-        return found
+            return find.rejected(line, cells, place, str(error))
+        identity = cells[self._id].strip() if self._id >= 0 else ""
+        user = long_id(cells[self._user]) if self._user >= 0 else ""
+        text = cells[self._new] or (cells[self._old] if self._old >= 0 else "")
+        values = [ours, old, new, text.startswith(_ID_PREFIXES)]
+        return Entry(long_id(cells[self._deal]), at, user, identity, line, self._number, values, ended=ended)

@@ -1,7 +1,7 @@
-"""What the readers of history exports share: parsing cells, telling differences, and how a deal's history begins.
+"""What the readers of history exports share: rows as entries of deals, telling differences, and how a history begins.
 
-A history says what a deal's fields were after each save. A reader sorts the saves of all deals by time; `Story` then
-emits, for each deal, how it begins and what each save changed.
+A history says what a deal's fields were after each save. A reader gives each row as an `Entry` of its deal; where all
+entries of a deal are together, `Story` emits how the deal begins and what each save changed.
 
 How it begins: Salesforce keeps a first row for the creation of every deal, so the first save of a deal is its creation
 (``created``), unless the export itself shows that something came before (a value it had, or an older creation date):
@@ -10,19 +10,23 @@ then what is known of the time before is given as ``snapshot``, and the save is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any, Final
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from wellwon.core.items import CHANGED, CREATED, DELETED, SNAPSHOT
-from wellwon.sources.change import ChangeEvent, Ignored, change_event
+from wellwon.core.wire import TEXT_KEPT, is_identifier
+from wellwon.sources.change import Ignored, Rejected
 from wellwon.sources.dates import DateReader
-from wellwon.sources.mapping import WRITTEN, SourceView, salesforce_id, written
-from wellwon.sources.table import Row, Table, number, plain
+from wellwon.sources.mapping import READ, SourceView, read, salesforce_id
+from wellwon.sources.table import Cells, Table, joined, number, plain
+from wellwon.sources.told import Told
 
 DATES: Final = frozenset(("close_date", "buyer_confirmed_date"))
-TEXTS_AS_THEY_ARE: Final = frozenset(("forecast_category", "is_closed", "is_won", "created_at"))
+TEXTS_AS_THEY_ARE: Final = frozenset(("forecast_category", "is_closed", "is_won"))
 
 ALIASES: Final[dict[str, str]] = {
     "stage": "stage",
@@ -34,6 +38,8 @@ ALIASES: Final[dict[str, str]] = {
 }
 """Plain column and field names that reports and histories use besides the API's."""
 
+_CACHED: Final = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -44,14 +50,56 @@ class Options:
     dayfirst: bool = False
 
 
+class Entry(msgspec.Struct, array_like=True, gc=False):
+    """A row of an export, read: what it says of its deal, in the units of the core."""
+
+    deal: str
+    at: int
+    """Epoch milliseconds; 0 for a row that is of no time."""
+    user: str
+    id: str
+    """The row's own id, empty if it has none."""
+    line: int
+    layout: int
+    """Which of the export's files it is from; that file's `Layout` knows what the values are."""
+    values: list[Any]
+    before: list[Any] | None = None
+    later: bool = False
+    """It says that another row of the deal came before."""
+    ended: int = 0
+    """The deal was deleted at this instant at the latest; 0 if it was not."""
+    created: int = 0
+    """When the deal was created, where the row says so."""
+
+
+class Layout(Protocol):
+    """One file of an export: what its columns are."""
+
+    @property
+    def table(self) -> Table:
+        """The file."""
+
+    def read(self, line: int, cells: Cells) -> Entry | Ignored | Rejected:
+        """What a row says."""
+
+
+class Format(Protocol):
+    """A kind of export: its files, and what all rows of one deal tell together."""
+
+    def layouts(self, tables: Sequence[Table], view: SourceView, options: Options) -> list[Layout]:
+        """The files, in the order in which they are to be read. Raises `NotATable`."""
+
+    def tell(
+        self, deal: str, entries: list[Entry], layouts: Sequence[Layout], view: SourceView
+    ) -> Iterator[Told | Ignored]:
+        """What a deal's rows say that happened, in order of time; nothing for a deal without a history."""
+
+
 @dataclass(slots=True)
 class Save:
     """The fields of a deal after one save."""
 
     at: int
-    order: tuple[Any, ...]
-    """Decides among saves of the same instant."""
-    deal: str
     user: str
     id: str
     values: dict[str, Any]
@@ -59,30 +107,80 @@ class Save:
     """What the row says of the time before it."""
     begins: bool = True
     """If this is the deal's first save, it created the deal."""
-    deleted: bool = False
-    """The deal was deleted at this instant."""
 
 
-class Cells:
-    """Reads the cells of one table."""
+class CellReader:
+    """Reads the cells of one table. A deal's rows repeat most of its values, so what was read is remembered."""
 
     def __init__(self, table: Table, options: Options) -> None:
         self.dates = DateReader(options.zone, options.dayfirst)
         self._comma = table.decimal_comma
+        self._known: dict[str, dict[str, Any]] = {}
+
+    def __getstate__(self) -> tuple[DateReader, bool]:
+        return self.dates, self._comma
+
+    def __setstate__(self, state: tuple[DateReader, bool]) -> None:
+        self.dates, self._comma = state
+        self._known = {}
+
+    def known(self, ours: str) -> dict[str, Any]:
+        """Text to value of a field, filled by `value`."""
+        return self._known.setdefault(ours, {"": None})
 
     def value(self, ours: str, text: str) -> Any:
-        """The written form of a field's value; None for an empty cell. Raises ValueError."""
+        """A field's value in the core's units; None for an empty cell. Raises ValueError."""
+        known = self.known(ours)
+        if text not in known:
+            if len(known) >= _CACHED:
+                known.clear()
+                known[""] = None
+            known[text] = self._read(ours, text.strip())
+        return known[text]
+
+    def _read(self, ours: str, text: str) -> Any:
         if not text:
             return None
         if ours in DATES:
             return self.dates.date(text)
-        if ours in WRITTEN and ours not in TEXTS_AS_THEY_ARE:
-            return written(ours, number(text, decimal_comma=self._comma))
-        return written(ours, text)
+        if ours == "created_at":
+            return self.dates.instant(text)
+        if ours not in READ:
+            return text[:TEXT_KEPT]
+        if ours in TEXTS_AS_THEY_ARE:
+            value = read(ours, text)
+            return value[:TEXT_KEPT] if isinstance(value, str) else value
+        return read(ours, number(text, decimal_comma=self._comma))
 
     def flag(self, text: str) -> bool:
         """A yes or no; an empty cell is no. Raises ValueError."""
-        return bool(text) and bool(written("is_closed", text))
+        return bool(self.value("is_closed", text))
+
+
+class Columns:
+    """Finds a row's cells by the plain names of their columns."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._place = {name: place for place, name in enumerate(table.columns)}
+
+    def place(self, *names: str) -> int:
+        """Where the first of these columns is, -1 if the file has none of them."""
+        return next((self._place[name] for name in names if name in self._place), -1)
+
+    def rejected(self, line: int, cells: Cells, place: int, detail: str) -> Rejected:
+        """A row that cannot be used, because of the cell in this place."""
+        table = self.table
+        return Rejected("bad_value", detail, joined(cells), f"{table.file}:{line}:{table.header[place]}")
+
+    def named(self, line: int, cells: Cells, place: int) -> Rejected | None:
+        """The row as rejected, if it names no deal."""
+        text = cells[place].strip()
+        if not text:
+            return self.rejected(line, cells, place, "the row names no opportunity: fill it or remove the row")
+        if not is_identifier(text):
+            return self.rejected(line, cells, place, "this is not the id of an opportunity")
+        return None
 
 
 def fields_by_plain_name(view: SourceView) -> dict[str, str]:
@@ -90,72 +188,63 @@ def fields_by_plain_name(view: SourceView) -> dict[str, str]:
     return {**ALIASES, **{plain(crm): ours for crm, ours in view.fields.items()}}
 
 
-def deal_id(text: str) -> str:
-    """A deal's id in its long form; ids that are not Salesforce's are taken as they are."""
-    return salesforce_id(text) or text
-
-
-def read_cell(row: Row, cells: Cells, column: str, ours: str) -> Any:
-    """A cell's written value. Raises ValueError that begins with the column's name."""
-    try:
-        return cells.value(ours, row.get(column))
-    except ValueError as error:
-        raise ValueError(f"{column}: {error}") from None
+def long_id(text: str) -> str:
+    """An id in its long form; ids that are not Salesforce's are taken as they are."""
+    text = text.strip()
+    return (salesforce_id(text) if len(text) == 15 else None) or text
 
 
 class Story:
-    """Turns saves, given in order of time, into changes. One for all deals of an export."""
+    """Turns the saves of one deal, given in order of time, into changes."""
 
-    def __init__(self, source: str, view: SourceView, described: Mapping[str, dict[str, Any]]) -> None:
+    def __init__(self, source: str, deal: str, view: SourceView, described: dict[str, Any]) -> None:
+        """``described``: fields that have no history, such as the name, from another file."""
         self._source = source
-        self._view = view
+        self._deal = deal
+        self._kind_of = view.writers.kind
         self._described = described
-        """Fields of deals that have no history, such as the name, from another file."""
-        self._now: dict[str, dict[str, Any]] = {}
+        self._now: dict[str, Any] | None = None
 
-    def tell(self, save: Save) -> Iterator[ChangeEvent | Ignored]:
+    def tell(self, save: Save) -> Iterator[Told | Ignored]:
         """What this save changed."""
-        if save.deleted:
-            yield self._event(save, DELETED, {}, ":deleted")
-            return
-        now = self._now.get(save.deal)
+        now = self._now
         begins = now is None
         if now is None:
-            now = self._now[save.deal] = dict(self._described.get(save.deal, {}))
+            now = self._now = dict(self._described)
             if save.begins:
                 now.update(save.values)
-                yield self._event(save, CREATED, _filled(now))
+                yield self._told(save, CREATED, filled(now))
                 return
-            now.update({**save.values, **save.before})
-            yield self._event(save, SNAPSHOT, _filled(now), ":before")
+            now.update(save.values)
+            now.update(save.before)
+            yield self._told(save, SNAPSHOT, filled(now), ":before")
         values = {name: value for name, value in save.values.items() if now.get(name) != value}
         if values:
             now.update(values)
-            yield self._event(save, CHANGED, values)
+            yield self._told(save, CHANGED, values)
         elif not begins:
             yield Ignored("no_difference")
 
-    def created(self, save: Save, values: dict[str, Any]) -> ChangeEvent:
+    def created(self, save: Save, values: dict[str, Any]) -> Told:
         """The deal's creation, where the export says it apart from what was written then."""
-        now = self._now[save.deal] = {**self._described.get(save.deal, {}), **values}
-        return self._event(save, CREATED, _filled(now), ":created")
+        now = self._now = {**self._described, **values}
+        return self._told(save, CREATED, filled(now), ":created")
 
-    def _event(self, save: Save, kind: str, values: dict[str, Any], suffix: str = "") -> ChangeEvent:
-        # A snapshot is nobody's behaviour, and who deleted a deal is in no history.
-        known = kind in (CREATED, CHANGED)
-        return change_event(
-            id=save.id + suffix,
-            deal=save.deal,
-            source=self._source,
-            at=save.at,
-            kind=kind,
-            writer=save.user if known else "",
-            writer_kind=self._view.writers.kind(save.user) if known else "system",
-            # Rows of one user and second are one save and what automation made of it.
-            transaction=f"{save.deal}:{save.at}:{save.user}" if known else save.id + suffix,
-            values=values,
-        )
+    def deleted(self, at: int, id: str) -> Told:
+        """The deal's deletion; who deleted it is in no history."""
+        return self._told(Save(at, "", id, {}), DELETED, {}, ":deleted")
+
+    def _told(self, save: Save, kind: str, values: dict[str, Any], suffix: str = "") -> Told:
+        identity = save.id + suffix
+        # A snapshot is nobody's behaviour.
+        if kind in (SNAPSHOT, DELETED):
+            return Told(identity, self._deal, self._source, save.at, kind, "", "system", identity, values)
+        user = save.user
+        # Rows of one user and second are one save and what automation made of it.
+        transaction = f"{self._deal}:{save.at}:{user}"
+        return Told(identity, self._deal, self._source, save.at, kind, user, self._kind_of(user), transaction, values)
 
 
-def _filled(values: dict[str, Any]) -> dict[str, Any]:
+def filled(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that are not empty."""
     return {name: value for name, value in values.items() if value is not None}

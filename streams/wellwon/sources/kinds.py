@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from wellwon.sources.change import Ignored, Outcome, Rejected
-from wellwon.sources.field_history import read_field_history
+from wellwon.sources.field_history import FieldHistory
 from wellwon.sources.generic import read_change
-from wellwon.sources.history import Options
+from wellwon.sources.history import Format, Options
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.salesforce import SalesforceCdc
-from wellwon.sources.stage_history import read_stage_history
-from wellwon.sources.table import NotATable
+from wellwon.sources.stage_history import StageHistory
+from wellwon.sources.table import NotATable, content_of, shown, stream
+from wellwon.sources.whole import open_table, read_tables
 
 RecordReader = Callable[[bytes], Iterator[Outcome]]
-TableReader = Callable[[Sequence[tuple[str, bytes]], SourceView, Options], Iterator[Outcome]]
 
-STDIN: Final = "-"
+CHANGES: Final = "changes"
 LINE_MAX: Final = 16 * 2**20
 """A line longer than this is rejected in pieces rather than held in memory."""
 
@@ -33,20 +31,20 @@ class Kind:
     name: str
     summary: str
     records: Callable[[SourceView], RecordReader] | None = None
-    tables: TableReader | None = None
+    tables: Format | None = None
 
 
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
-        Kind("changes", "opportunity-change.v1, one JSON object a line", records=lambda _: read_change),
+        Kind(CHANGES, "opportunity-change.v1, one JSON object a line", records=lambda _: read_change),
         Kind(
             "salesforce-cdc",
             "Salesforce Change Data Capture events (CometD, Pub/Sub, Kafka Connect), one JSON object a line",
             records=lambda view: SalesforceCdc(view).read,
         ),
-        Kind("salesforce-history", "OpportunityHistory as CSV, with Opportunity if at hand", tables=read_stage_history),
-        Kind("salesforce-field-history", "OpportunityFieldHistory as CSV", tables=read_field_history),
+        Kind("salesforce-history", "OpportunityHistory as CSV, with Opportunity if at hand", tables=StageHistory()),
+        Kind("salesforce-field-history", "OpportunityFieldHistory as CSV", tables=FieldHistory()),
     )
 }
 
@@ -66,20 +64,20 @@ def read_files(kind: Kind, files: Sequence[str], view: SourceView, options: Opti
     Raises `NotATable` for a file that is none, OSError for one that cannot be read.
     """
     if kind.tables is not None:
-        yield from kind.tables([(name, _content(name)) for name in files], view, options)
+        yield from read_tables(kind.tables, [open_table(name) for name in files], view, options)
         return
     assert kind.records is not None
     read = kind.records(view)
     for name in files:
         for number, line in _lines(name):
             if number == 1 and (looks := _table_kind(line)):
-                raise NotATable(f"{_shown(name)}:1: this looks like {looks}, not {kind.name}")
+                raise NotATable(f"{shown(name)}:1: this looks like {looks}, not {kind.name}")
             if not line.strip():
                 yield Ignored("empty")
                 continue
             for outcome in read(line):
                 if isinstance(outcome, Rejected):
-                    outcome = replace(outcome, where=f"{_shown(name)}:{number}")
+                    outcome = replace(outcome, where=f"{shown(name)}:{number}")
                 yield outcome
 
 
@@ -93,16 +91,8 @@ def _table_kind(line: bytes) -> str | None:
     return "salesforce-field-history" if "newvalue" in text else "salesforce-history"
 
 
-def _shown(name: str) -> str:
-    return "standard input" if name == STDIN else name
-
-
-def _content(name: str) -> bytes:
-    return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
-
-
 def _lines(name: str) -> Iterator[tuple[int, bytes]]:
-    with sys.stdin.buffer if name == STDIN else Path(name).open("rb") as file:
+    with stream(content_of(name)) as file:
         number = 0
         while line := file.readline(LINE_MAX):
             number += 1

@@ -65,7 +65,7 @@ def salesforce_id(text: Any) -> str | None:
     return text if len(text) == 18 else id_forms(text)[1]
 
 
-# --- values: from what the CRM writes to what opportunity-change.v1 writes -----------------------------------------
+# --- values: from what the CRM writes to the units of the core, and from there to opportunity-change.v1 ---------------
 
 
 def _text(value: Any) -> str:
@@ -76,24 +76,25 @@ def _text(value: Any) -> str:
     raise ValueError(f"{value!r} is not a text")
 
 
-def _money(value: Any) -> str:
-    return format_money(parse_money(_number(value)))
+def _money(value: Any) -> int:
+    return parse_money(_number(value))
 
 
-def _percent(value: Any) -> str:
-    return format_percent(parse_percent(_number(value)))
+def _percent(value: Any) -> int:
+    return parse_percent(_number(value))
 
 
-def quantity(value: Any) -> str:
-    """A number of units, in its written form."""
-    return format_quantity(parse_quantity(_number(value)))
+def _quantity(value: Any) -> int:
+    return parse_quantity(_number(value))
 
 
-def _whole(value: Any) -> str:
-    thousandths = parse_quantity(_number(value))
-    if thousandths % 1000:
+def _months(value: Any) -> int:
+    months, rest = divmod(parse_quantity(_number(value)), 1000)
+    if rest:
         raise ValueError(f"{value!r} is not a whole number")
-    return str(thousandths // 1000)
+    if not 0 <= months <= MONTHS_MAX:
+        raise ValueError(f"{value!r} is not a number of months (0..{MONTHS_MAX})")
+    return months
 
 
 def _number(value: Any) -> str | int | float:
@@ -102,19 +103,17 @@ def _number(value: Any) -> str | int | float:
     raise ValueError(f"{value!r} is not a number")
 
 
-def _date(value: Any) -> str:
-    """``YYYY-MM-DD`` from a date, an instant's date, epoch milliseconds (Pub/Sub) or epoch days (Kafka Connect)."""
+def _date(value: Any) -> int:
+    """A day number from a date, an instant's date, epoch milliseconds (Pub/Sub) or epoch days (Kafka Connect)."""
     if isinstance(value, str):
         # A date is the user's calendar's: its time, where an export adds one, is always midnight and says nothing.
         day = parse_date(value[:10])
         if len(value) > 10 and value[10] not in "T ":
             raise ValueError(f"{value!r} is not a date (YYYY-MM-DD)")
-        return format_date(day)
+        return day
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e14:
         # Epoch days reach 100,000 in 2243; as milliseconds that is less than two minutes of 1970.
-        text = _calendar_date(int(value) if abs(value) < 100_000 else int(value // DAY))
-        parse_date(text)
-        return text
+        return parse_date(_calendar_date(int(value) if abs(value) < 100_000 else int(value // DAY)))
     raise ValueError(f"{value!r} is not a date")
 
 
@@ -136,10 +135,6 @@ def instant(value: Any) -> int:
     raise ValueError(f"{value!r} is not an instant")
 
 
-def _instant_text(value: Any) -> str:
-    return format_instant(instant(value))
-
-
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -156,34 +151,62 @@ def _category(value: Any) -> str:
     return FORECAST_CATEGORIES.get(text, text)
 
 
-WRITTEN: Final[dict[str, Callable[[Any], Any]]] = {
+MONTHS_MAX: Final = 1_200
+
+READ: Final[dict[str, Callable[[Any], Any]]] = {
     "amount": _money,
     "list_amount": _money,
     "unit_price": _money,
     "list_price": _money,
     "discount_percent": _percent,
-    "quantity": quantity,
+    "quantity": _quantity,
     "close_date": _date,
     "buyer_confirmed_date": _date,
-    "term_months": _whole,
-    "prepaid_months": _whole,
+    "term_months": _months,
+    "prepaid_months": _months,
     "is_closed": _flag,
     "is_won": _flag,
-    "created_at": _instant_text,
+    "created_at": instant,
     "forecast_category": _category,
 }
-"""Field of a deal or line item to the function that gives its written form; the other fields are texts."""
+"""Field of a deal or line item to the function that reads it into the core's units; the other fields are texts."""
+
+WRITTEN: Final[dict[str, Callable[[Any], Any]]] = {
+    "amount": format_money,
+    "list_amount": format_money,
+    "unit_price": format_money,
+    "list_price": format_money,
+    "discount_percent": format_percent,
+    "quantity": format_quantity,
+    "close_date": format_date,
+    "buyer_confirmed_date": format_date,
+    "term_months": str,
+    "prepaid_months": str,
+    "created_at": format_instant,
+}
+"""Field to the function that writes it as opportunity-change.v1 does; the others are written as they are."""
 
 
-def written(field: str, value: Any) -> Any:
-    """The written form of a field's value; None (and an empty text) stays None: set to empty.
+def read(field: str, value: Any) -> Any:
+    """A field's value in the units of the core; None (and an empty text) stays None: set to empty.
 
     Raises ValueError with the value that could not be read.
     """
     if value is None or value == "":
         return None
-    write: Callable[[Any], Any] = WRITTEN.get(field, _text)
-    return write(_unwrapped(value))
+    reads: Callable[[Any], Any] = READ.get(field, _text)
+    return reads(_unwrapped(value))
+
+
+def written_form(field: str, value: Any) -> Any:
+    """A value in the units of the core as opportunity-change.v1 writes it."""
+    writes = WRITTEN.get(field)
+    return value if writes is None or value is None else writes(value)
+
+
+def written(field: str, value: Any) -> Any:
+    """The written form of what the CRM says of a field. Raises ValueError like `read`."""
+    return written_form(field, read(field, value))
 
 
 _AVRO_TYPES: Final = frozenset(("string", "long", "int", "double", "float", "boolean"))

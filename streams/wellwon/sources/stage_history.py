@@ -10,11 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from wellwon.core.wire import is_identifier
-from wellwon.sources.change import Ignored, Outcome, Rejected
-from wellwon.sources.history import Cells, Options, Save, Story, deal_id, fields_by_plain_name, read_cell
-from wellwon.sources.mapping import SourceView, salesforce_id
-from wellwon.sources.table import NotATable, Row, Table, read_table
+from wellwon.sources.change import Ignored, Rejected
+from wellwon.sources.history import (
+    CellReader,
+    Columns,
+    Entry,
+    Layout,
+    Options,
+    Save,
+    Story,
+    fields_by_plain_name,
+    filled,
+    long_id,
+)
+from wellwon.sources.mapping import SourceView
+from wellwon.sources.table import Cells, NotATable, Table, has
+from wellwon.sources.told import Told
 
 SOURCE: Final = "salesforce-history"
 
@@ -24,164 +35,187 @@ _BEFORE: Final = {
     "prevamount": "amount",
     "prevclosedate": "close_date",
 }
-_LATER: Final = (*_BEFORE, "prevforecastupdate", "prevopportunitystageupdate")
-"""Columns that are filled only in rows that came after another one."""
+_LATER: Final = ("prevforecastupdate", "prevopportunitystageupdate")
+"""Columns besides those of `_BEFORE` that are filled only in rows that came after another one."""
+_NO_DESCRIPTION: Final = frozenset(("stage", "amount", "close_date", "forecast_category", "next_step"))
+"""Fields whose history is told: what a file of Opportunity says of them is only how they ended."""
 _A_DAY: Final = 86_400_000
 
 
-def read_stage_history(files: Sequence[tuple[str, bytes]], view: SourceView, options: Options) -> Iterator[Outcome]:
-    """The changes that the files (name, content) tell, in order of time; rows that cannot be read first.
+class StageHistory:
+    """OpportunityHistory, with Opportunity if at hand."""
 
-    Raises `NotATable` for a file that is no history.
-    """
-    tables = [read_table(data, name) for name, data in files]
-    deals = [table for table in tables if _is_deals(table)]
-    histories = [table for table in tables if table not in deals]
-    if not histories:
-        raise NotATable(f"{tables[0].file if tables else 'no file'}: an export of OpportunityHistory is needed")
-    reading = _Reading(view, options)
-    for table in deals:
-        yield from reading.describe(table)
-    for table in histories:
-        yield from reading.read(table)
-    yield from reading.deduplicated()
-    story = Story(SOURCE, view, reading.described)
-    for save in reading.in_order():
-        yield from story.tell(save)
+    def layouts(self, tables: Sequence[Table], view: SourceView, options: Options) -> list[Layout]:
+        """See `history.Format`: Opportunity first, because it describes the deals."""
+        fields = fields_by_plain_name(view)
+        deals = [table for table in tables if is_description(table)]
+        histories = [table for table in tables if table not in deals]
+        if not histories:
+            raise NotATable(f"{tables[0].file if tables else 'no file'}: an export of OpportunityHistory is needed")
+        return [
+            *(Description(number, table, fields, options) for number, table in enumerate(deals)),
+            *(_History(number, table, fields, options) for number, table in enumerate(histories, len(deals))),
+        ]
 
-
-def _is_deals(table: Table) -> bool:
-    return table.has("id", "stagename") and not table.has("opportunityid") and not table.has("fivetranstart")
-
-
-class _Reading:
-    """Collects the saves of all files."""
-
-    def __init__(self, view: SourceView, options: Options) -> None:
-        self._options = options
-        self._fields = fields_by_plain_name(view)
-        self._saves: dict[str, Save] = {}
-        self._repeated = 0
-        self._deleted: dict[str, int] = {}
-        self._last: dict[str, int] = {}
-        self._created: dict[str, int] = {}
-        self.described: dict[str, dict[str, Any]] = {}
-
-    def describe(self, table: Table) -> Iterator[Rejected]:
-        """Learn what a file of Opportunity says of deals beyond their history."""
-        cells = Cells(table, self._options)
-        history = ("stage", "amount", "close_date", "forecast_category", "next_step")
-        columns = [(c, f) for c in table.columns if (f := self._fields.get(c)) and f not in history]
-        for row in table.rows():
-            if isinstance(row, Rejected):
-                yield row
+    def tell(
+        self, deal: str, entries: list[Entry], layouts: Sequence[Layout], view: SourceView
+    ) -> Iterator[Told | Ignored]:
+        """See `history.Format`. Within an instant rows that came after others follow them, then by id."""
+        rows: dict[str, Entry] = {}
+        described: dict[str, Any] = {}
+        created = deleted = last = 0
+        for entry in entries:
+            layout = layouts[entry.layout]
+            created = entry.created or created
+            if isinstance(layout, Description):
+                described = dict(zip(layout.fields, entry.values, strict=True))
                 continue
-            try:
-                deal = deal_id(row.get("id"))
-                self.described[deal] = {ours: read_cell(row, cells, column, ours) for column, ours in columns}
-                if row.get("createddate"):
-                    self._created[deal] = cells.dates.instant(row.get("createddate"))
-            except ValueError as error:
-                yield row.rejected("bad_value", str(error))
+            identity = entry.id
+            if not identity:
+                identity = f"{deal}@{entry.at}"
+                if identity in rows:  # without ids two rows of an instant are two saves, in the file's order
+                    identity = f"{identity}.{entry.line:09d}"
+            elif identity in rows:
+                yield Ignored("repeated_row")  # the last of them is taken
+            rows[identity] = entry
+            last = max(last, entry.at)
+            deleted = max(deleted, entry.ended)
+        story = Story(SOURCE, deal, view, described)
+        ordered = sorted((entry.at, entry.later, identity) for identity, entry in rows.items())
+        for at, later, identity in ordered:
+            entry = rows[identity]
+            layout = layouts[entry.layout]
+            assert isinstance(layout, _History)
+            save = Save(at, entry.user, f"sfh:{identity}", dict(zip(layout.fields, entry.values, strict=True)))
+            if entry.before is not None:
+                save.before = filled(dict(zip(layout.before, entry.before, strict=True)))
+            save.begins = not later and (not created or created + _A_DAY >= at)
+            yield from story.tell(save)
+        if deleted:
+            # The export tells that the deal is in the recycle bin; the last touch of its rows is the best known time.
+            yield story.deleted(max(deleted, last), f"sfh:{deal}")
 
-    def read(self, table: Table) -> Iterator[Rejected]:
-        """Read the rows of a history."""
-        versions = table.has("fivetranstart", "id")
-        deal_column, time_column = ("id", "fivetranstart") if versions else ("opportunityid", "createddate")
-        if not table.has(deal_column, time_column):
-            wrong = "salesforce-field-history" if table.has("field", "newvalue") else None
-            advice = f"this looks like {wrong}" if wrong else f"found: {', '.join(table.header)[:200]}"
-            raise NotATable(f"{table.file}:1: no columns OpportunityId and CreatedDate; {advice}")
-        if table.has("field", "newvalue"):
+
+def is_description(table: Table) -> bool:
+    """A file of the deals themselves, one row each."""
+    return has(table, "id", "stagename") and not has(table, "opportunityid") and not has(table, "fivetranstart")
+
+
+class Description:
+    """A file of Opportunity: what it says of deals beyond their history."""
+
+    def __init__(self, number: int, table: Table, fields: dict[str, str], options: Options) -> None:
+        self.table = table
+        self._number = number
+        self._find = Columns(table)
+        self._cells = CellReader(table, options)
+        self._columns = [
+            (place, ours)
+            for place, name in enumerate(table.columns)
+            if (ours := fields.get(name)) and ours not in _NO_DESCRIPTION
+        ]
+        self.fields = tuple(ours for _, ours in self._columns)
+        self._id = self._find.place("id")
+        self._created = self._find.place("createddate")
+
+    def read(self, line: int, cells: Cells) -> Entry | Ignored | Rejected:
+        """What a row says of its deal."""
+        if (unnamed := self._find.named(line, cells, self._id)) is not None:
+            return unnamed
+        created, place = 0, self._created
+        try:
+            if place >= 0 and cells[place].strip():
+                created = self._cells.dates.instant(cells[place])
+            values = []
+            for place, ours in self._columns:
+                values.append(self._cells.value(ours, cells[place]))
+        except ValueError as error:
+            return self._find.rejected(line, cells, place, str(error))
+        return Entry(long_id(cells[self._id]), 0, "", "", line, self._number, values, created=created)
+
+
+class _History:
+    """A file of OpportunityHistory, or of row versions."""
+
+    def __init__(self, number: int, table: Table, fields: dict[str, str], options: Options) -> None:
+        self._versions = has(table, "fivetranstart", "id")
+        deal, time = ("id", "fivetranstart") if self._versions else ("opportunityid", "createddate")
+        if has(table, "field", "newvalue"):
             raise NotATable(f"{table.file}:1: this is OpportunityFieldHistory: use salesforce-field-history")
-        columns = [(column, self._fields[column]) for column in table.columns if column in self._fields]
-        if table.has("forecastcategoryname", "forecastcategory"):
-            columns = [(c, f) for c, f in columns if c != "forecastcategory"]
+        if not has(table, deal, time):
+            raise NotATable(f"{table.file}:1: no columns OpportunityId and CreatedDate; {found(table)}")
+        self.table = table
+        self._number = number
+        self._find = find = Columns(table)
+        self._cells = CellReader(table, options)
+        both = has(table, "forecastcategoryname", "forecastcategory")
+        columns = [
+            (place, fields[name])
+            for place, name in enumerate(table.columns)
+            if name in fields and not (both and name == "forecastcategory")
+        ]
         if not columns:
             raise NotATable(f"{table.file}:1: no column that a field is mapped to (StageName, CloseDate)")
-        cells = Cells(table, self._options)
-        for row in table.rows():
-            if isinstance(row, Rejected):
-                yield row
-            else:
-                rejected = self._row(row, cells, columns, deal_column, time_column, versions=versions)
-                if rejected:
-                    yield rejected
+        self.fields = tuple(ours for _, ours in columns)
+        self._columns = [(place, ours, self._cells.known(ours)) for place, ours in columns]
+        before = [(place, ours) for name, ours in _BEFORE.items() if (place := find.place(name)) >= 0]
+        self.before = tuple(ours for _, ours in before)
+        self._before = before
+        self._later = [place for name in _LATER if (place := find.place(name)) >= 0]
+        self._deal, self._time = find.place(deal), find.place(time)
+        self._id = -1 if self._versions else find.place("id")
+        self._user = find.place("createdbyid", "lastmodifiedbyid") if self._versions else find.place("createdbyid")
+        self._deleted, self._stamp = find.place("isdeleted"), find.place("systemmodstamp")
+        self._created = find.place("createddate") if self._versions else -1
 
-    def _row(
-        self,
-        row: Row,
-        cells: Cells,
-        columns: Sequence[tuple[str, str]],
-        deal_column: str,
-        time_column: str,
-        *,
-        versions: bool,
-    ) -> Rejected | None:
-        if not row.get(deal_column):
-            return row.rejected("bad_value", "the row names no opportunity: fill it or remove the row", deal_column)
-        if not is_identifier(row.get(deal_column)):
-            return row.rejected("bad_value", "this is not the id of an opportunity", deal_column)
-        deal = deal_id(row.get(deal_column))
-        column = time_column
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._columns = [(place, ours, self._cells.known(ours)) for place, ours, _ in self._columns]
+
+    def read(self, line: int, cells: Cells) -> Entry | Ignored | Rejected:
+        """The save that a row holds."""
+        find, reader, place = self._find, self._cells, self._time
+        if (unnamed := find.named(line, cells, self._deal)) is not None:
+            return unnamed
+        before: list[Any] | None = None
+        ended = created = 0
         try:
-            at = cells.dates.instant(row.get(column))
-            values = {}
-            for column, ours in columns:
-                values[ours] = cells.value(ours, row.get(column))
-            before = {}
-            for column, ours in _BEFORE.items():
-                if row.get(column):
-                    before[ours] = cells.value(ours, row.get(column))
-            column = "isdeleted"
-            deleted = cells.flag(row.get(column))
-            column = "systemmodstamp"
-            stamp = cells.dates.instant(row.get(column)) if deleted and row.get(column) else at
-            column = "createddate"
-            created = cells.dates.instant(row.get(column)) if versions and row.get(column) else None
+            at = reader.dates.instant(cells[place])
+            values = []
+            for place, ours, known in self._columns:
+                text = cells[place]
+                values.append(known[text] if text in known else reader.value(ours, text))
+            later = False
+            for place, _ in self._before:
+                if cells[place]:
+                    later = True
+                    before = [None] * len(self._before)
+                    break
+            if before is not None:
+                for number, (place, ours) in enumerate(self._before):
+                    before[number] = reader.value(ours, cells[place])
+            for place in self._later:
+                later = later or bool(cells[place])
+            place = self._deleted
+            if place >= 0 and reader.flag(cells[place]):
+                place, ended = self._stamp, at
+                if place >= 0 and cells[place]:
+                    ended = reader.dates.instant(cells[place])
+            place = self._created
+            if place >= 0 and cells[place]:
+                created = reader.dates.instant(cells[place])
         except ValueError as error:
-            return row.rejected("bad_value", str(error), column)
-        if created is not None:
-            self._created[deal] = created
-        later = any(row.get(name) for name in _LATER)
-        user = row.get("createdbyid") or (row.get("lastmodifiedbyid") if versions else "")
-        text = row.get("id")
-        identity = f"{deal}@{at}" if versions or not text else salesforce_id(text) or text
-        if identity in self._saves:
-            if text or versions:
-                self._repeated += 1
-            else:  # without ids two rows of an instant are two saves, in the file's order
-                identity = f"{identity}.{row.line}"
-        self._last[deal] = max(at, self._last.get(deal, at))
-        if deleted:
-            self._deleted[deal] = max(stamp, self._deleted.get(deal, stamp))
-        self._saves[identity] = Save(
-            at=at,
-            order=(later, identity),
-            deal=deal,
-            user=salesforce_id(user) or user,
-            id=f"sfh:{identity}",
-            values=values,
-            before=before,
-            begins=not later,
-        )
-        return None
+            return find.rejected(line, cells, place, str(error))
+        deal = long_id(cells[self._deal])
+        own = long_id(cells[self._id]) if self._id >= 0 else ""
+        identity = f"{deal}@{at}" if self._versions else own
+        user = long_id(cells[self._user]) if self._user >= 0 else ""
+        return Entry(deal, at, user, identity, line, self._number, values, before, later, ended, created)
 
-    def deduplicated(self) -> Iterator[Ignored]:
-        """One for each row whose id another row has as well; the last of them was taken."""
-        for _ in range(self._repeated):
-            yield Ignored("repeated_row")
 
-    def in_order(self) -> list[Save]:
-        """All saves by time; within an instant rows that came after others follow them, then by id."""
-        saves = list(self._saves.values())
-        for save in saves:
-            created = self._created.get(save.deal)
-            if created is not None and created + _A_DAY < save.at:
-                save.begins = False
-        for deal, at in self._deleted.items():
-            # The export tells that the deal is in the recycle bin; the last touch of its rows is the best known time.
-            at = max(at, self._last[deal])
-            saves.append(Save(at, (True, "~"), deal, "", f"sfh:{deal}", {}, deleted=True))
-        saves.sort(key=lambda save: (save.at, save.order))
-        return saves
+def found(table: Table) -> str:
+    """What a file's header is, for a message that says what it should be."""
+    names = ", ".join(table.header)[:200]
+    if len(table.columns) == 1:
+        return f"found one column only ({names}): is the delimiter none of comma, semicolon, tab and | ?"
+    return f"found: {names}"

@@ -1,1 +1,0 @@
-"""A backtest as one HTML page that needs nothing else, and as JSON."""

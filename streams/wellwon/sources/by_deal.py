@@ -1,0 +1,346 @@
+"""Files of any size as histories of deals: every row is read once and put on disk with the others of its deal.
+
+Reading and putting together are cut into jobs that know nothing of each other, so that several processes share them:
+a piece of a file is read, and its rows are laid down by *part*, a hash of the deal's id; then a part, which fits into
+memory, gives its deals one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from wellwon.core.items import USER, DealItem
+from wellwon.sources.bulk_by_deal import (
+    Bulk,
+    Edit,
+    Item,
+    bulk_of,
+    crowded,
+    edits_of,
+    key_of_row,
+    keys_of_change,
+    marked,
+)
+from wellwon.sources.change import Ignored, Rejected
+from wellwon.sources.history import Entry, Format, Layout, Options
+from wellwon.sources.kinds import CHANGES, Kind
+from wellwon.sources.line_pieces import Line, LineFile, open_lines
+from wellwon.sources.mapping import SourceView
+from wellwon.sources.table import Piece
+from wellwon.sources.told import Told
+from wellwon.sources.whole import open_table
+
+BLOCK: Final = 60_000
+"""Rows held in memory while a piece is read."""
+PART_BYTES: Final = 6 << 20
+"""Bytes of input per part; as objects in memory that is some ten times as much."""
+KEY_GROUPS: Final = 16
+SHOWN: Final = 10
+
+Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
+"""Calls a function with each of some jobs, in whatever process, and gives the results in the order of the jobs."""
+
+_rows = msgspec.msgpack.Decoder(list[Entry])
+_lines = msgspec.msgpack.Decoder(list[Line])
+_encode = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where rows come from: one file."""
+
+    layout: Layout | None
+    lines: LineFile | None
+
+    def pieces(self) -> list[Piece]:
+        """The pieces to read."""
+        return self.layout.table.pieces() if self.layout is not None else self._lines.pieces()
+
+    @property
+    def _lines(self) -> LineFile:
+        assert self.lines is not None
+        return self.lines
+
+    def read(self, piece: Piece) -> Iterator[Entry | Line | Ignored | Rejected]:
+        """What a piece says."""
+        if self.layout is None:
+            yield from self._lines.read(piece)
+            return
+        read = self.layout.read
+        for row in self.layout.table.rows(piece):
+            yield row if isinstance(row, Rejected) else read(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A job: read a piece."""
+
+    number: int
+    source: Source
+    piece: Piece
+    parts: int
+    view: SourceView
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows on disk, by part."""
+
+    file: str
+    offsets: tuple[int, ...]
+    """Where each part begins, and the end."""
+
+
+@dataclass(slots=True)
+class Read:
+    """What a piece held."""
+
+    size: int
+    blocks: list[Block] = field(default_factory=list)
+    rows: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    rejections: Counter[str] = field(default_factory=Counter)
+    rejected: list[Rejected] = field(default_factory=list)
+    """The first ones."""
+    rejects: Path | None = None
+    first_at: int = 0
+    last_at: int = 0
+
+
+def read_piece(job: _Reading) -> Read:
+    """Read a piece and lay its rows down by part."""
+    found = Read(job.piece.size)
+    parts, place = job.parts, job.folder / f"{job.number:06d}"
+    kind_of, crc = job.view.writers.kind, zlib.crc32
+    people: dict[str, bool] = {}
+    keys = [array("Q") for _ in range(KEY_GROUPS)]
+    rows: list[list[Entry | Line]] = [[] for _ in range(parts)]
+    first, last, held, seen = 1 << 62, 0, 0, 0
+    for row in job.source.read(job.piece):
+        seen += 1
+        if isinstance(row, Entry):
+            rows[crc(row.deal.encode()) % parts].append(row)
+            at, user = row.at, row.user
+            if not at:
+                continue
+            if user:
+                if user not in people:
+                    people[user] = kind_of(user) == USER
+                if people[user]:
+                    key = key_of_row(user, at)
+                    keys[(key >> 32) % KEY_GROUPS].append(key)
+        elif isinstance(row, Line):
+            rows[crc(row.deal.encode()) % parts].append(row)
+            at = row.item.at
+            for key in keys_of_change(row.item):
+                keys[(key >> 32) % KEY_GROUPS].append(key)
+        elif isinstance(row, Ignored):
+            found.left_out[row.reason] += 1
+            continue
+        else:
+            _refuse(found, row, place)
+            continue
+        first, last, held = min(first, at), max(last, at), held + 1
+        if held >= BLOCK:
+            found.blocks.append(_lay_down(rows, place, len(found.blocks)))
+            rows, held = [[] for _ in range(parts)], 0
+    found.blocks.append(_lay_down(rows, place, len(found.blocks)))
+    for group, some in enumerate(keys):
+        if some:
+            with (job.folder / f"keys-{group}-{os.getpid()}").open("ab") as out:
+                some.tofile(out)
+    found.rows, found.first_at, found.last_at = seen, first if last else 0, last
+    return found
+
+
+def _refuse(found: Read, row: Rejected, place: Path) -> None:
+    found.rejections[row.reason] += 1
+    if len(found.rejected) < SHOWN:
+        found.rejected.append(row)
+    found.rejects = place.with_suffix(".rejects")
+    with found.rejects.open("ab") as out:
+        out.write(row.record() + b"\n")
+
+
+def _lay_down(rows: list[list[Entry | Line]], place: Path, number: int) -> Block:
+    file = f"{place}-{number}"
+    offsets = [0]
+    with Path(file).open("wb") as out:
+        for some in rows:
+            offsets.append(offsets[-1] + (out.write(_encode(some)) if some else 0))
+    return Block(file, tuple(offsets))
+
+
+@dataclass(slots=True)
+class ByDeal:
+    """What the files held, by deal; whoever has it can give the deals of a part."""
+
+    format: Format | None
+    layouts: tuple[Layout, ...]
+    view: SourceView
+    parts: int
+    files: tuple[str, ...]
+    blocks: tuple[Block, ...] = ()
+    clocks: tuple[int, ...] = ()
+    """For files of changes: the latest time told before each block."""
+    rows: int = 0
+    first_at: int = 0
+    last_at: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    rejections: Counter[str] = field(default_factory=Counter)
+    rejected: list[Rejected] = field(default_factory=list)
+    rejected_file: str = ""
+    complete: bool = True
+    """False: reading was stopped, and no deal is whole."""
+    bulk: Bulk | None = None
+
+    def size(self, part: int) -> int:
+        """How much there is in a part, in bytes on disk."""
+        return sum(block.offsets[part + 1] - block.offsets[part] for block in self.blocks)
+
+    def deals(self, part: int) -> Iterator[tuple[str, list[tuple[int, DealItem]]]]:
+        """The deals of a part with their changes, each with the time that the log had told when it came."""
+        for deal, items in self._told(part, None):
+            if self.bulk is not None:
+                items = marked(deal, items, self.bulk)
+            yield deal, [(clock, item) for _, clock, item in items]
+
+    def edits(self, part: int, keys: frozenset[int]) -> Iterator[Edit]:
+        """The changes of a part that may be part of a bulk edit."""
+        for deal, items in self._told(part, keys):
+            yield from edits_of(deal, items, keys)
+
+    def _told(self, part: int, keys: frozenset[int] | None) -> Iterator[tuple[str, list[Item]]]:
+        if self.format is None:
+            yield from self._lines(part)
+            return
+        deals: dict[str, list[Entry]] = {}
+        for content in self._stored(part):
+            for entry in _rows.decode(content) if content else ():
+                deals.setdefault(entry.deal, []).append(entry)
+        labelled = any(ours.startswith("labels.") for ours in self.view.fields.values())
+        for deal, entries in deals.items():
+            if keys is not None and not any(key_of_row(entry.user, entry.at) in keys for entry in entries):
+                continue
+            items: list[Item] = []
+            for told in self.format.tell(deal, entries, self.layouts, self.view):
+                if isinstance(told, Told):
+                    items.append(((told.at, deal, len(items)), told.at, told.change(labelled=labelled)))
+            yield deal, items
+
+    def _lines(self, part: int) -> Iterator[tuple[str, list[Item]]]:
+        deals: dict[str, list[Item]] = {}
+        for number, (content, clock) in enumerate(zip(self._stored(part), self.clocks, strict=True)):
+            for one in _lines.decode(content) if content else ():
+                deals.setdefault(one.deal, []).append(((number, one.line, 0), max(clock, one.clock), one.item))
+        yield from deals.items()
+
+    def _stored(self, part: int) -> Iterator[bytes]:
+        for block in self.blocks:
+            start, end = block.offsets[part : part + 2]
+            if start == end:
+                yield b""
+                continue
+            with Path(block.file).open("rb") as file:
+                file.seek(start)
+                yield file.read(end - start)
+
+
+def edits_of_part(job: tuple[ByDeal, int, frozenset[int]]) -> list[Edit]:
+    """A job: what of a part may belong to a bulk edit."""
+    by_deal, part, keys = job
+    return list(by_deal.edits(part, keys))
+
+
+@dataclass(frozen=True, slots=True)
+class Exports:
+    """Some files of one kind, to be read by deal."""
+
+    kind: Kind
+    files: Sequence[str]
+    view: SourceView
+    options: Options
+    rejects: Path | None = None
+    """Where rows that cannot be used go, each with its reason."""
+
+    def gather(
+        self, folder: Path, spread: Spread, progress: Callable[[str, int, int], None], stop: Callable[[], bool]
+    ) -> ByDeal:
+        """Read everything. ``folder``: an empty directory with room for about as much as the files have.
+
+        ``progress`` hears what is done: ``reading``, bytes done, bytes in all. Raises `NotATable` and OSError for a
+        file that cannot be used at all, ValueError for a kind without a history.
+        """
+        sources, by_deal = self._open()
+        pieces = [(source, piece) for source in sources for piece in source.pieces()]
+        total = sum(piece.size for _, piece in pieces)
+        by_deal.parts = max(1, total // PART_BYTES)
+        jobs = [
+            _Reading(number, source, piece, by_deal.parts, self.view, folder)
+            for number, (source, piece) in enumerate(pieces)
+        ]
+        done, blocks, clocks, rejects = 0, list[Block](), list[int](), list[Path]()
+        for found in spread(read_piece, jobs):
+            done += found.size
+            progress("reading", done, total)
+            blocks += found.blocks
+            clocks += [by_deal.last_at] * len(found.blocks)
+            by_deal.rows += found.rows
+            by_deal.left_out.update(found.left_out)
+            by_deal.rejections.update(found.rejections)
+            by_deal.rejected += found.rejected[: SHOWN - len(by_deal.rejected)]
+            rejects += [found.rejects] if found.rejects else []
+            if found.last_at:
+                by_deal.first_at = min(by_deal.first_at or found.first_at, found.first_at)
+                by_deal.last_at = max(by_deal.last_at, found.last_at)
+        by_deal.blocks, by_deal.clocks = tuple(blocks), tuple(clocks)
+        by_deal.rejected_file = self._keep(rejects)
+        by_deal.complete = not stop()
+        if by_deal.complete:
+            by_deal.bulk = self._bulk(by_deal, folder, spread)
+        return by_deal
+
+    def _open(self) -> tuple[list[Source], ByDeal]:
+        if self.kind.tables is None and self.kind.name != CHANGES:
+            raise ValueError(f"{self.kind.name} is no history that can be put together by deal")
+        if self.kind.tables is None:
+            lines = [open_lines(name) for name in self.files]
+            files = tuple(one.file for one in lines)
+            return [Source(None, one) for one in lines], ByDeal(None, (), self.view, 1, files)
+        tables = [open_table(name) for name in self.files]
+        layouts = tuple(self.kind.tables.layouts(tables, self.view, self.options))
+        files = tuple(table.file for table in tables)
+        return [Source(layout, None) for layout in layouts], ByDeal(self.kind.tables, layouts, self.view, 1, files)
+
+    def _keep(self, rejects: list[Path]) -> str:
+        if self.rejects is None or not rejects:
+            return ""
+        with self.rejects.open("wb") as out:
+            for file in rejects:
+                out.write(file.read_bytes())
+        return str(self.rejects)
+
+    def _bulk(self, by_deal: ByDeal, folder: Path, spread: Spread) -> Bulk | None:
+        limit = self.view.bulk_records
+        keys = crowded((_keys(folder, group) for group in range(KEY_GROUPS)), limit)
+        if not keys:
+            return None
+        jobs = [(by_deal, part, keys) for part in range(by_deal.parts)]
+        return bulk_of((edit for edits in spread(edits_of_part, jobs) for edit in edits), limit)
+
+
+def _keys(folder: Path, group: int) -> array[int]:
+    keys = array("Q")
+    for file in folder.glob(f"keys-{group}-*"):
+        keys.frombytes(file.read_bytes())
+    return keys
