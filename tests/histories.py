@@ -26,7 +26,7 @@ GAPS = (0, 5 * SECOND, 20 * MINUTE, 70 * MINUTE, 5 * HOUR, DAY, DAY, 3 * DAY, 9 
 
 POLICIES = (
     "",
-    "calendar: {kind: month, zone: America/New_York}\n",
+    "calendar: {kind: month, zone: America/New_York}\nactivities: both\nfields: {Next__c: next_step}\n",
     "calendar: {start_month: 2, pattern: 4-4-5, zone: Asia/Kolkata}\ncorrection_minutes: 60\nbulk_records: 3\n",
     """
 pipelines:
@@ -47,7 +47,18 @@ segments:
     window_days: 20
     norms: {wins: 40, discount_p75: 14}
     rules: {discount-creep: off, commit-slip: {high_days: 0}}
-rules: {push-to-close: {acts: 2}, close-date-push: {pushes: 1}}
+activities: outbound
+rules:
+  push-to-close: {acts: 2}
+  close-date-push: {pushes: 1}
+  next-step-missing: {days: 9}
+  last-day-parking: {days: 8}
+  category-flip-flop: {reversals: 2}
+  quiet-commit: {days: 6}
+  amount-spike: {raise_percent: 20}
+exemptions:
+  - {owners: [anna], until: 2026-09-24, reason: a new territory}
+  - {segments: [large], rules: [close-date-push, late-discount], until: 2026-09-30, reason: a migration}
 """,
 )
 
@@ -56,7 +67,7 @@ VALUES: dict[str, Callable[[Random], Any]] = {
     "stage": lambda rng: rng.choice((*STAGES[:3], *STAGES, "Closed Won", "Closed Lost", "Unheard Of")),
     "forecast_category": lambda rng: rng.choice(("Commit", "Commit", "Best Case", "Pipeline", "Omitted", "Closed")),
     "discount_percent": lambda rng: rng.choice(("5", "9.5", "12", "17", "23", "38")),
-    "amount": lambda rng: rng.choice(("70000", "80000", "95000", "100000", "0")),
+    "amount": lambda rng: rng.choice(("70000", "80000", "95000", "100000", "150000", "0")),
     "list_amount": lambda rng: rng.choice(("100000", "130000")),
     "term_months": lambda rng: rng.choice((12, 24, 36)),
     "prepaid_months": lambda rng: rng.choice((0, 12)),
@@ -64,7 +75,9 @@ VALUES: dict[str, Callable[[Random], Any]] = {
     "pipeline": lambda rng: rng.choice(("New business", "Renewals")),
     "currency": lambda rng: rng.choice(("EUR", "USD")),
     "owner_id": lambda rng: rng.choice(("anna", "ben")),
-    "next_step": lambda rng: rng.choice(("call", "")),
+    "next_step": lambda rng: rng.choice(("call", "call ", "meet", "")),
+    "name": lambda rng: rng.choice(("Acme", "Acme Ltd")),
+    "created_at": lambda rng: format_instant(START - rng.choice((0, DAY, 20 * DAY))),
 }
 _OFTEN = ("close_date", "close_date", "discount_percent", "discount_percent", "amount", "forecast_category", "stage")
 
@@ -109,8 +122,8 @@ def change(event: dict[str, Any], at: int, number: int, offset: int, deal: str =
 def history(seed: int, most: int, clock_every: int, deals: int = 1) -> History:
     """The history that a seed stands for."""
     rng = Random(seed)
-    at = ticked = START
-    created_at = at - rng.choice((2, 40)) * DAY
+    at = ticked = START + rng.choice((0, 0, 12)) * DAY
+    created_at = at - rng.choice((0, 2, 40)) * DAY
     ids = [f"{DEAL}{n}" if n else DEAL for n in range(deals)]
     records = [change(created(rng), created_at, -n, n, deal) for n, deal in enumerate(ids)]
     for number in range(1, rng.randint(3, most) + 1):
@@ -141,14 +154,21 @@ def created(rng: Random) -> dict[str, Any]:
     values = {
         "stage": rng.choice(STAGES),
         "close_date": rng.choice(DATES),
-        "amount": "100000",
+        "amount": rng.choice(("100000", "100000", None)),
         "forecast_category": rng.choice(("Commit", "Best Case", "Pipeline")),
+        "owner_id": "anna",
     }
     if rng.random() < 0.7:
         values["discount_percent"] = "9.5"
     if rng.random() < 0.5:
         values["list_amount"] = "130000"
-    return {"kind": "created", "values": values, "writer": {"id": "anna", "kind": "user"}}
+    if rng.random() < 0.5:
+        values["next_step"] = rng.choice(("call", None))
+    return {
+        "kind": "created",
+        "values": values,
+        "writer": {"id": "anna", "kind": rng.choice(("user", "user", "admin"))},
+    }
 
 
 def event(rng: Random, at: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need that Python's packages cannot bring: Prometheus, Docker's compose, and a Kafka broker or what makes
-# one. Installs it where it may (Debian or Ubuntu, as root); says what to install where it may not.
+# What the tests need that Python's packages cannot bring: Prometheus, Docker's compose, a browser, and a Kafka broker or
+# what makes one. Installs it where it may (Debian or Ubuntu, as root); says what to install where it may not.
 set -euo pipefail
 
 packages=()
@@ -15,6 +15,10 @@ fi
 if ! docker compose version >/dev/null 2>&1 && ! has docker-compose; then
   packages+=(docker-compose)
   say+=('docker compose, to read docker-compose.yml; no engine is needed (apt or brew install docker-compose)')
+fi
+if ! has chromium && ! has chromium-browser && ! has google-chrome; then
+  packages+=(chromium)
+  say+=('Chromium, which looks at the report of a backtest (apt install chromium; macOS: brew install --cask chromium)')
 fi
 if [ -z "${WELLWON_TEST_KAFKA:-}" ] && ! docker info >/dev/null 2>&1 && ! { has java && has mvn; }; then
   packages+=(openjdk-17-jre-headless maven)

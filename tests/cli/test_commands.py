@@ -320,3 +320,49 @@ def test_completion_is_clicks_own() -> None:
     script = real(_WELLWON_COMPLETE="bash_source")
     assert script.returncode == 0
     assert b"complete" in script.stdout
+
+
+# --- norms ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def a_year(tmp_path: Path) -> Path:
+    """A folder with a simulated year and its organisation's policy."""
+    assert (
+        wellwon("simulate", "--deals", "600", "--quarters", "4", "--out", str(tmp_path / "year.jsonl")).exit_code == 0
+    )
+    (tmp_path / "policy.yaml").write_text(wellwon("simulate", "--policy").output + "norms_file: usual.yaml\n")
+    return tmp_path
+
+
+def test_norms_are_written_where_the_policy_looks_for_them(a_year: Path) -> None:
+    policy, usual = str(a_year / "policy.yaml"), a_year / "usual.yaml"
+    assert wellwon("policy", "check", policy).exit_code == 1
+    made = wellwon("norms", "changes", str(a_year / "year.jsonl"), "--policy", policy)
+    assert made.exit_code == 0, made.output
+    assert "default: " in made.output
+    assert f"{usual}: written" in made.output
+    assert wellwon("policy", "check", policy).exit_code == 0
+    shown = {row["key"]: row for row in json.loads(wellwon("policy", "show", policy, "--json").output)}
+    assert shown["segments.default.norms.stage_days_median.Discovery"]["origin"].startswith(f"{usual}, line ")
+
+    again = wellwon("norms", "changes", str(a_year / "year.jsonl"), "--policy", policy, "--to", "-")
+    assert again.stdout == usual.read_text()
+
+
+def test_old_norms_are_noted_and_no_failure(a_year: Path) -> None:
+    policy = str(a_year / "policy.yaml")
+    (a_year / "usual.yaml").write_text(
+        "made: 2020-02-01\nhistory: {first: 2018-01-01, last: 2020-01-31}\nsegments: {}\n"
+    )
+    checked = wellwon("policy", "check", policy)
+    assert checked.exit_code == 0
+    assert "days ago, on 2020-01-31: `wellwon norms` makes them anew" in checked.output
+
+
+def test_too_little_history_is_said(a_year: Path) -> None:
+    policy = str(a_year / "policy.yaml")
+    made = wellwon("norms", "changes", str(a_year / "year.jsonl"), "--policy", policy, "--until", "2026-07-10")
+    assert made.exit_code == 0, made.output
+    assert "insufficient_history, no figure is used" in made.output
+    assert "{days: insufficient_history, n: " in (a_year / "usual.yaml").read_text()

@@ -20,6 +20,7 @@ BEYOND_A_SCHEMA = {
     "merge-key": "a schema sees the merged mapping",
     "misspelt-zone": "the zones are the machine's",
     "month-window": "a bound that another key decides",
+    "norms-twice": "keys that exclude each other, and names",
     "not-yaml": "there is nothing to hold against a schema",
     "plan-rates-without-currency": "depends on another key",
     "pipeline-twice": "values of different items",

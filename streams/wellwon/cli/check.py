@@ -11,7 +11,8 @@ import click
 from wellwon.cli.failure import FAILED
 from wellwon.cli.output import columns
 from wellwon.cli.policy import summary
-from wellwon.policy import PolicyError, load_policy
+from wellwon.policy import PolicyError
+from wellwon.runtime.policy_file import read_policy
 from wellwon.runtime.settings import Settings, SettingsError
 
 
@@ -38,7 +39,7 @@ def command(listed: bool) -> None:
     file = os.environ.get("WELLWON_POLICY", "").strip()
     try:
         if not file or Path(file).is_file():
-            policy = load_policy(Path(file).read_text(encoding="utf-8") if file else "", file)
+            policy = read_policy(Path(file) if file else None).policy
             click.echo(f"policy: good ({file or 'none named, so the defaults hold'}). {summary(policy)}")
     except PolicyError as error:
         wrong = True

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
 import click
 
 from wellwon.cli.failure import FAILED, BadInput
-from wellwon.cli.output import columns, counted, json_lines, read_text, shown_name
-from wellwon.policy import Policy, PolicyError, PolicyProblem, load_policy
+from wellwon.cli.output import columns, counted, json_lines, shown_name
+from wellwon.cli.reading import load
+from wellwon.core.units import day_of
+from wellwon.policy import Policy, PolicyError, PolicyProblem
+from wellwon.policy.norms import age
 
 FILE = click.argument("file", required=False, envvar="WELLWON_POLICY")
 
 
 MORE = {
     "explain": "Why each rule holds for a deal, or does not.",
+    "diff": "What another policy would have said otherwise, of values and of a history.",
+    "test": "Play timelines, compare what is told with what is expected.",
 }
 """Commands with a file of their own, ``cli/policy_<name>.py``, which is imported when it is run."""
 
@@ -50,13 +56,15 @@ def check(file: str | None, as_json: bool) -> None:
     found: list[PolicyProblem] = []
     policy = None
     try:
-        policy = load_policy(read_text(file), shown_name(file))
+        policy = load(file)[1]
     except PolicyError as error:
         found = error.errors
     if as_json:
         json_lines([_plain(problem) for problem in found])
     elif policy is not None:
         click.echo(f"{shown_name(file)}: good. {summary(policy)}")
+        if policy.norms and (said := age(policy.norms, day_of(datetime.now(UTC).date()))):
+            click.echo(f"{policy.norms_file or shown_name(file)}: note: {said}")
     else:
         for problem in found:
             click.echo(str(problem))
@@ -76,7 +84,7 @@ def show(file: str | None, as_json: bool, written: bool) -> None:
     """
     from wellwon.policy.show import rows
 
-    policy = load_policy(read_text(file), shown_name(file)) if file else load_policy("")
+    _, policy = load(file)
     found = [row for row in rows(policy) if not written or row.is_written]
     if as_json:
         json_lines([row._asdict() for row in found])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from wellwon.cli.failure import BadInput
-from wellwon.cli.output import counted, read_text, shown_name
+from wellwon.cli.output import STDIN, counted, read_text, shown_name
 from wellwon.core.units import parse_date, parse_instant
-from wellwon.policy import Policy, load_policy
+from wellwon.policy import Policy
+from wellwon.runtime.policy_file import read_policy, with_norms
 from wellwon.sources.history import Options
 from wellwon.sources.kinds import KINDS, kind_named
 
@@ -74,9 +76,11 @@ def instant(text: str | None, policy: Policy) -> int | None:
 
 
 def load(policy_file: str | None) -> tuple[str, Policy]:
-    """The policy's text and the policy; the defaults where no file is named."""
-    text = read_text(policy_file) if policy_file else ""
-    return text, load_policy(text, shown_name(policy_file) if policy_file else "policy.yaml")
+    """The policy's text as it is published, and the policy; the defaults where no file is named."""
+    if policy_file is None:
+        return read_policy(None)
+    folder = Path() if policy_file == STDIN else Path(policy_file).parent
+    return with_norms(read_text(policy_file), shown_name(policy_file), folder)
 
 
 def shown_rejections(rejected: Sequence[Rejected]) -> None:

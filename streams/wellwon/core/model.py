@@ -153,6 +153,23 @@ class Segment:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class ExemptDeals:
+    """Deals whose alerts run in shadow until an instant. What is empty is not asked."""
+
+    ends_at: int
+    deals: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()
+    pipelines: frozenset[str] = frozenset()
+    """Everything that a deal's ``pipeline`` may say."""
+    segments: frozenset[str] = frozenset()
+    rules: frozenset[str] = frozenset()
+
+    def holds_for(self, rule: str) -> bool:
+        """Whether it is for this rule."""
+        return not self.rules or rule in self.rules
+
+
 @dataclass(frozen=True)
 class Ruleset:
     """Everything of the policy that the core needs, compiled."""
@@ -174,6 +191,7 @@ class Ruleset:
     bulk_records: int = 20
     closed_days: int = 100
     """Days after which a closed deal leaves the state; never below 91, so that won-reversed can see its 90 days."""
+    exemptions: tuple[ExemptDeals, ...] = ()
 
     @cached_property
     def tail_ms(self) -> int:

@@ -6,6 +6,7 @@ from typing import Final
 
 from wellwon.core import lifecycle, records
 from wellwon.core.engine import Step, ask_all, deal_type_of
+from wellwon.core.exemption import exempted
 from wellwon.core.model import DELETED, OPEN, WON, Ruleset
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
@@ -42,30 +43,47 @@ class Outcomes:
         for failure in done.failures:
             at_key, value, offset = origin if origin is not None else (key, None, -1)
             out.reject(at_key, value, offset, "rule_failed", failure.error, failure.rule)
+        modes = self._modes.get((state.segment, deal_type_of(state.now, self._ruleset)), {})
+        exempt_until = -1
+        if self._ruleset.exemptions:
+            modes, exempt_until = exempted(modes, key.decode(), state.now, state.segment, state.at, self._ruleset)
+            if any(not a.closed_at and a.rule not in findings and a.mode != modes.get(a.rule) for a in state.alerts):
+                # An exemption begins or ends for this deal: what stands changes its mode.
+                again = ask_all(state, self._ruleset)
+                state, findings = again.state, {**findings, **again.findings}
         if findings:
             ended = _end(state, done.refolded, reason)
-            alerts, transitions = self._reconcile(key, state, findings, reason, ended, done.commit)
+            alerts, transitions = self._reconcile(key, state, findings, modes, reason, ended, done.commit)
             if lifecycle.shares_a_save(state.alerts, transitions):
                 # A headline covers what its save brought about before, and tells it: ask the other rules, too.
                 again = ask_all(state, self._ruleset)
                 state = again.state
                 alerts, transitions = self._reconcile(
-                    key, state, {**findings, **again.findings}, reason, ended, done.commit
+                    key, state, {**findings, **again.findings}, modes, reason, ended, done.commit
                 )
             if transitions:
                 self.publish(out, key, state, transitions)
                 state.alerts = alerts
         if state.win is not None or state.now.status == WON:
             self._win(out, key, state)
+        if exempt_until >= 0 and not 0 <= state.wake_at <= exempt_until and any(not a.closed_at for a in state.alerts):
+            state.wake_at = exempt_until
         return state
 
     def _reconcile(
-        self, key: bytes, state: State, findings: dict[str, Finding | None], reason: str, ended: str, commit: int
+        self,
+        key: bytes,
+        state: State,
+        findings: dict[str, Finding | None],
+        modes: dict[str, str],
+        reason: str,
+        ended: str,
+        commit: int,
     ) -> tuple[tuple[AlertState, ...], list[lifecycle.Transition]]:
         return lifecycle.reconcile(
             state.alerts,
             findings,
-            self._modes.get((state.segment, deal_type_of(state.now, self._ruleset)), {}),
+            modes,
             deal=key.decode(),
             period=self._ruleset.calendar.period_of(state.at),
             at=state.at,

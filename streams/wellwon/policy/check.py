@@ -30,7 +30,7 @@ def check_meaning(reader: Reader, found: dict[str, Any], specs: Sequence[RuleSpe
         _rules(reader, found.get("activities", NOT_FED), segment.get("rules", {}), specs, ("segments", i))
     check_rates(reader, found)
     rules = [spec.name for spec in specs]
-    segments = [*(segment["name"] for segment in found.get("segments", ()) if "name" in segment), DEFAULT_SEGMENT]
+    segments = segment_names(found)
     check_exemptions(reader, found.get("exemptions", []), rules, segments, _pipeline_names(found))
     check_delivery(reader, found.get("deliver", {}), rules, segments)
     if found.get("calendar", {}).get("kind") == "month":
@@ -127,10 +127,20 @@ def _pipeline_names(found: dict[str, Any]) -> list[str]:
     return [pipeline["name"] for pipeline in _pipelines_of(found) if "name" in pipeline]
 
 
+def open_stages(found: dict[str, Any]) -> list[str]:
+    """The open stages of all pipelines."""
+    return list(dict.fromkeys(stage for pipeline in _pipelines_of(found) for stage in pipeline.get("open", ())))
+
+
+def segment_names(found: dict[str, Any]) -> list[str]:
+    """The names of all segments, the last one's among them."""
+    return [*(segment["name"] for segment in found.get("segments", ()) if "name" in segment), DEFAULT_SEGMENT]
+
+
 def _segments(reader: Reader, found: dict[str, Any]) -> None:
     segments = found.get("segments", [])
     names = _pipeline_names(found)
-    stages = {stage for pipeline in _pipelines_of(found) for stage in pipeline.get("open", ())}
+    stages = open_stages(found)
     seen: set[str] = set()
     for i, segment in enumerate(segments):
         path: Path = ("segments", i)

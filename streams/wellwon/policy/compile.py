@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from wellwon.core.model import DEAL_TYPES, OFF, ActiveRule, Pipeline, Ruleset, Segment
+from wellwon.core.calendar import FiscalCalendar
+from wellwon.core.model import DEAL_TYPES, OFF, ActiveRule, ExemptDeals, Pipeline, Ruleset, Segment
 from wellwon.core.units import MINUTE
 from wellwon.policy.load import load_policy
-from wellwon.policy.model import PipelinePolicy, Policy, SegmentPolicy, When
+from wellwon.policy.model import Exemption, PipelinePolicy, Policy, SegmentPolicy, When, id_forms
 
 
 def compile_policy(policy: Policy) -> Ruleset:
     """The policy as the core reads it."""
+    calendar = policy.calendar.build()
     pipelines: dict[str, Pipeline] = {}
     for written in policy.pipelines:
         pipelines.update(dict.fromkeys(sorted(written.keys), _pipeline(written)))
     return Ruleset(
-        calendar=policy.calendar.build(),
+        calendar=calendar,
         pipelines=pipelines,
         default_pipeline=policy.pipelines[0].name,
         categories=policy.categories,
@@ -28,6 +30,7 @@ def compile_policy(policy: Policy) -> Ruleset:
         lateness_ms=policy.lateness_minutes * MINUTE,
         bulk_records=policy.bulk_records,
         closed_days=policy.closed_days,
+        exemptions=tuple(_exemption(policy, exemption, calendar) for exemption in policy.exemptions),
     )
 
 
@@ -69,6 +72,18 @@ def _segment(policy: Policy, segment: SegmentPolicy) -> Segment:
         pipelines=frozenset(key for name in when.pipelines for key in keys[name]),
         deal_types=when.deal_types,
         fields=dict(when.labels),
+    )
+
+
+def _exemption(policy: Policy, written: Exemption, calendar: FiscalCalendar) -> ExemptDeals:
+    keys = {pipeline.name: pipeline.keys for pipeline in policy.pipelines}
+    return ExemptDeals(
+        ends_at=calendar.midnight(written.until + 1),
+        deals=frozenset(form for deal in written.deals for form in id_forms(deal)),
+        owners=frozenset(form for owner in written.owners for form in id_forms(owner)),
+        pipelines=frozenset(key for name in written.pipelines for key in keys[name]),
+        segments=frozenset(written.segments),
+        rules=frozenset(written.rules),
     )
 
 

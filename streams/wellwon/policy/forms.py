@@ -17,6 +17,8 @@ class Number:
     ge: int
     le: int
     unit: str
+    absent: str = ""
+    """A word that says that there is no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Percent:
     """0 to 100, decimals allowed."""
 
     doc: str
+    absent: str = ""
+    """A word that says that there is no number."""
 
 
 @dataclass(frozen=True, slots=True)

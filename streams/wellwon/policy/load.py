@@ -7,7 +7,7 @@ from typing import Any
 
 from wellwon.core.model import NOT_FED, Norms
 from wellwon.core.rule import RuleSpec
-from wellwon.policy.check import check_meaning
+from wellwon.policy.check import check_meaning, open_stages, segment_names
 from wellwon.policy.delivery import as_crm, as_delivery
 from wellwon.policy.model import (
     CATEGORIES,
@@ -25,7 +25,9 @@ from wellwon.policy.model import (
     as_calendar,
     rule_defaults,
 )
+from wellwon.policy.norms import NORMS, as_norms_file, check_norms
 from wellwon.policy.problem import PolicyError
+from wellwon.policy.published import NormsText
 from wellwon.policy.read import Reader
 from wellwon.policy.shape import policy_shape
 from wellwon.policy.written import read_yaml
@@ -35,23 +37,44 @@ WINDOW_DAYS = {"quarter": 10, "month": 4}
 COMMIT_LOCK_DAYS = {"quarter": 30, "month": 10}
 
 
-def load_policy(text: str, file: str = "policy.yaml", rules: Sequence[RuleSpec] = RULES) -> Policy:
+def load_policy(
+    text: str, file: str = "policy.yaml", rules: Sequence[RuleSpec] = RULES, norms: NormsText | None = None
+) -> Policy:
     """The policy that a YAML text means; an empty text is the defaults.
 
-    ``file`` is only named in messages. Raises `PolicyError` with every mistake, each with file, line and column.
+    ``file`` is only named in messages. ``norms`` is what the policy's ``norms_file`` holds: whoever read the one file
+    reads the other. Raises `PolicyError` with every mistake in both, each with file, line and column.
     """
     written, problems = read_yaml(text, file)
     reader = Reader(file)
     found = reader.section(policy_shape(rules), written)
+    norms_reader, norms_path = (reader, ("norms",)) if norms is None else (Reader(norms.file, "the norms"), ())
+    if "norms_file" in found and "norms" in found:
+        reader.say_at(("norms_file",), "norms_file and norms say the same: remove one of them")
+    elif "norms_file" in found and (norms is None or norms.unread):
+        why = f"cannot be read: {norms.unread}" if norms else "was not read with the policy"
+        said = f"norms_file '{found['norms_file']}' {why}; `wellwon norms` writes it"
+        reader.say_at(("norms_file",), said)
+    elif norms is not None:
+        norms_written, wrong = read_yaml(norms.text, norms.file)
+        problems += wrong
+        found["norms"] = norms_reader.section(NORMS, norms_written)
     check_meaning(reader, found, rules)
-    if problems or reader.problems:
-        raise PolicyError([*problems, *reader.problems])
+    check_norms(norms_reader, norms_path, found.get("norms", {}), segment_names(found), open_stages(found))
+    problems += reader.problems if norms_reader is reader else reader.problems + norms_reader.problems
+    if problems:
+        raise PolicyError(problems)
     origins = {path: place.line for path, place in reader.places.items() if path}
-    return _filled_in(found, rules, origins, file)
+    origins |= {("norms", *path): place.line for path, place in norms_reader.places.items() if norms and path}
+    return _filled_in(found, rules, origins, file, norms.file if norms else "")
 
 
 def _filled_in(
-    found: dict[str, Any], rules: Sequence[RuleSpec], origins: dict[tuple[str | int, ...], int], file: str
+    found: dict[str, Any],
+    rules: Sequence[RuleSpec],
+    origins: dict[tuple[str | int, ...], int],
+    file: str,
+    norms_file: str,
 ) -> Policy:
     calendar = as_calendar(found.get("calendar", {}))
     window_days = found.get("window_days", WINDOW_DAYS[calendar.kind])
@@ -62,9 +85,13 @@ def _filled_in(
         for spec in rules
     }
     least_amount = found.get("least_amount", 0)
-    segments = [_segment(segment, window_days, least_amount, by_rule) for segment in found.get("segments", ())]
+    norms = as_norms_file(found["norms"]) if "norms" in found else None
+    own = {name: known.as_norms() for name, known in norms.segments.items()} if norms else {}
+    segments = [_segment(segment, window_days, least_amount, by_rule, own) for segment in found.get("segments", ())]
     if not segments or segments[-1].when is not None:
-        segments.append(SegmentPolicy(DEFAULT_SEGMENT, None, window_days, Norms(), by_rule, least_amount))
+        segments.append(
+            SegmentPolicy(DEFAULT_SEGMENT, None, window_days, own.get(DEFAULT_SEGMENT, Norms()), by_rule, least_amount)
+        )
     return Policy(
         calendar=calendar,
         window_days=window_days,
@@ -88,6 +115,8 @@ def _filled_in(
         crm=as_crm(found.get("crm", {})),
         specs=tuple(rules),
         activities=activities,
+        norms=norms,
+        norms_file=norms_file,
         origins=origins,
         file=file,
     )
@@ -125,14 +154,15 @@ def _exemption(found: dict[str, Any]) -> Exemption:
 
 
 def _segment(
-    found: dict[str, Any], window_days: int, least_amount: int, by_rule: dict[str, RulePolicy]
+    found: dict[str, Any], window_days: int, least_amount: int, by_rule: dict[str, RulePolicy], own: dict[str, Norms]
 ) -> SegmentPolicy:
+    """A segment. Norms written in the policy take the place of those from the history (``own``)."""
     rules = found.get("rules", {})
     return SegmentPolicy(
         name=found["name"],
         when=_when(found["when"]) if found.get("when") else None,
         window_days=found.get("window_days", window_days),
-        norms=Norms(**found.get("norms", {})),
+        norms=Norms(**found["norms"]) if found.get("norms") else own.get(found["name"], Norms()),
         rules={name: _rule(base, rules.get(name, {})) for name, base in by_rule.items()},
         least_amount=found.get("least_amount", least_amount),
     )

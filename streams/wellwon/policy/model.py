@@ -16,6 +16,7 @@ from wellwon.core.items import USER
 from wellwon.core.model import BEST_CASE, CLOSED, COMMIT, NOT_FED, OFF, OMITTED, PIPELINE, Norms
 from wellwon.core.rule import FED, RuleSpec, param_fields
 from wellwon.policy.delivery import Crm, Delivery
+from wellwon.policy.norms import NormsFile
 
 DEFAULT_SEGMENT: Final = "default"
 
@@ -270,6 +271,9 @@ class Policy:
     version: int = 1
     origins: dict[tuple[str | int, ...], int] = field(default_factory=dict, compare=False)
     file: str = field(default="policy.yaml", compare=False)
+    norms: NormsFile | None = field(default=None, compare=False)
+    """The norms from history as they were written; what holds is in the segments."""
+    norms_file: str = field(default="", compare=False)
 
     @cached_property
     def fingerprint(self) -> str:

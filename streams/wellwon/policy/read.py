@@ -59,8 +59,10 @@ def shown(path: Path) -> str:
 class Reader:
     """Reads one policy; collects problems and remembers where each value stands."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, whole: str = "the policy") -> None:
+        """``whole``: what the file is, in messages."""
         self.file = file
+        self.whole = whole
         self.problems: list[PolicyProblem] = []
         self.places: dict[Path, Place] = {}
         """Where each value stands, for problems found later and for the origin of a value."""
@@ -112,7 +114,7 @@ class Reader:
             f"'{written.raw[:_SHOWN]}{'...' * (len(written.raw) > _SHOWN)}'"
         )
         self.broken.add(path)
-        self.say(written.place, f"{shown(path) or 'the policy'} {is_what}: {needed}")
+        self.say(written.place, f"{shown(path) or self.whole} {is_what}: {needed}")
         return _ABSENT
 
     def _section(self, shape: Section, written: Written, path: Path) -> Any:
@@ -140,7 +142,7 @@ class Reader:
                 found[key] = read
         for key in shape.required:
             if key not in written.value:
-                self.say(written.place, f"{shown(path)} has no '{key}': it is required")
+                self.say(written.place, f"{shown(path) or self.whole} has no '{key}': it is required")
         return found
 
     def _mapping(self, shape: Mapping, written: Written, path: Path) -> Any:
@@ -151,6 +153,8 @@ class Reader:
         found = {}
         for key, value in written.value.items():
             read = self.read(shape.value, value, (*path, key))
+            if value.place.line > written.keys[key].line:
+                self.places[*path, key] = written.keys[key]  # what begins below its name is found by the name
             if read is not _ABSENT:
                 found[key] = read
         return found
@@ -184,7 +188,9 @@ class Reader:
 
     def _number(self, shape: Number, written: Written, path: Path) -> Any:
         span = f"a whole number from {shape.ge} to {shape.le} ({shape.unit})"
-        needed = f"{shape.ge if shape.ge == shape.le else span} is needed"
+        needed = f"{shape.ge if shape.ge == shape.le else span} is needed{_or(shape.absent)}"
+        if shape.absent and written.value == shape.absent:
+            return None
         if not isinstance(written.value, int) or isinstance(written.value, bool):
             return self._wrong(written, path, needed)
         if not shape.ge <= written.value <= shape.le:
@@ -196,6 +202,8 @@ class Reader:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         text = written.raw if is_number else value
         parse: Callable[[str], int]
+        if isinstance(shape, Percent) and shape.absent and value == shape.absent:
+            return None
         match shape:
             case Text():
                 if isinstance(text, str) and text.strip():
@@ -208,7 +216,7 @@ class Reader:
                 needed = "an amount such as 50000 or 1250.50 is needed"
                 parse = parse_money
             case Percent():
-                needed = "a percentage from 0 to 100 is needed"
+                needed = f"a percentage from 0 to 100 is needed{_or(shape.absent)}"
                 parse = parse_percent
             case Rate():
                 needed = "a rate above 0 such as 1.08 is needed"
@@ -221,6 +229,10 @@ class Reader:
         except ValueError:
             return self._wrong(written, path, needed)
         return parsed if parsed >= 0 else self._wrong(written, path, needed)
+
+
+def _or(absent: str) -> str:
+    return f", or {absent}" if absent else ""
 
 
 def _parse_rate(text: str) -> int:

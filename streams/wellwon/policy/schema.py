@@ -96,6 +96,8 @@ def _schema(shape: Shape, default: Any = None) -> dict[str, Any]:
             found = {"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$"}
         case Text():
             found = {"type": ["string", "number"], "pattern": r"\S"}
+    if isinstance(shape, Number | Percent) and shape.absent:
+        found = {"anyOf": [found, {"const": shape.absent}]}
     unit = f" In {shape.unit}." if isinstance(shape, Number) and shape.unit != "days" else ""
     described = {"description": f"{shape.doc}{unit}", **found}
     if default is not None and not isinstance(default, dict | list):

@@ -11,6 +11,7 @@ from wellwon.core.model import ACTIVITIES, CATEGORIES, DEAL_TYPES, MODES
 from wellwon.core.rule import RuleSpec, param_fields
 from wellwon.policy.delivery_shape import CRM, DELIVER
 from wellwon.policy.forms import Choice, Day, Many, Mapping, Money, Number, Percent, Rate, Section, Text
+from wellwon.policy.norms import NORMS
 
 FIELDS: Final = (
     "close_date",
@@ -191,6 +192,8 @@ def policy_shape(rules: Sequence[RuleSpec]) -> Section:
                 Rate("Plan rate."),
             ),
             "least_amount": _LEAST_AMOUNT,
+            "norms_file": Text("File of the segments' norms beside the policy, as `wellwon norms` writes it."),
+            "norms": NORMS,
             "segments": Many("Segments, in order; deals that match none are in the last, default.", segment),
             "rules": by_rule,
             "exemptions": Many("Who and what is exempt, until when and why.", _EXEMPTION),

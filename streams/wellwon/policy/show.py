@@ -114,6 +114,7 @@ def _segment(policy: Policy, number: int, segment: SegmentPolicy) -> Iterator[Ro
     key = f"segments.{segment.name}"
     if path not in policy.origins:
         yield Row(key, "every deal that matches no other segment", DEFAULT)
+        yield from _norms(policy, number, segment)
         return
     for name, value in _conditions(segment.when or When()):
         yield row(policy, (*path, "when", *name.split(".", 1)), value, f"{key}.when.{name}")
@@ -124,19 +125,32 @@ def _segment(policy: Policy, number: int, segment: SegmentPolicy) -> Iterator[Ro
     yield window._replace(origin=f"window_days, line {general}") if window.origin == DEFAULT and general else window
     if (*path, "least_amount") in policy.origins:
         yield row(policy, (*path, "least_amount"), format_money(segment.least_amount), f"{key}.least_amount")
-    norms = segment.norms
-    if norms.wins:
-        yield row(policy, (*path, "norms", "wins"), norms.wins, f"{key}.norms.wins")
-    if norms.discount_p75 is not None:
-        shown = format_percent(norms.discount_p75)
-        yield row(policy, (*path, "norms", "discount_p75"), shown, f"{key}.norms.discount_p75")
-    for figure in ("stage_days_median", "days_to_won_p10"):
-        for stage, days in getattr(norms, figure).items():
-            yield row(policy, (*path, "norms", figure, stage), days, f"{key}.norms.{figure}.{stage}")
+    yield from _norms(policy, number, segment)
     for name, rule in segment.rules.items():
         for setting, value in _settings(rule):
             if (*path, "rules", name, setting) in policy.origins:
                 yield row(policy, (*path, "rules", name, setting), value, f"{key}.rules.{name}.{setting}")
+
+
+def _norms(policy: Policy, number: int, segment: SegmentPolicy) -> Iterator[Row]:
+    """The norms that hold in a segment: its own, or those from history."""
+    norms, key = segment.norms, f"segments.{segment.name}.norms"
+    path: Path = ("segments", number, "norms")
+    where = ""
+    if path not in policy.origins and policy.norms is not None:
+        path, where = ("norms", "segments", segment.name), f"{policy.norms_file}, " * bool(policy.norms_file)
+
+    def told(name: Path, value: Any) -> Row:
+        found = row(policy, (*path, *name), value, ".".join((key, *map(str, name))))
+        return found._replace(origin=where + found.origin) if found.is_written else found
+
+    if norms.wins:
+        yield told(("wins",), norms.wins)
+    if norms.discount_p75 is not None:
+        yield told(("discount_p75",), format_percent(norms.discount_p75))
+    for figure in ("stage_days_median", "days_to_won_p10"):
+        for stage, days in getattr(norms, figure).items():
+            yield told((figure, stage), days)
 
 
 def _exemption(policy: Policy, number: int, exemption: Exemption) -> Iterator[Row]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
 
 from wellwon.core.calendar import Period
-from wellwon.core.deal import COUNTS, SCOPE_CHANGED, SCOPE_SAME, AmountMove, DateMove, Deal, PriceMove
+from wellwon.core.deal import COUNTS, SCOPE_CHANGED, SCOPE_SAME, AmountMove, DateMove, Deal, Move, PriceMove
 from wellwon.core.engine import deal_type_of
 from wellwon.core.items import USER
-from wellwon.core.model import ALERT
+from wellwon.core.model import ALERT, COMMIT, OPEN
 from wellwon.core.price import baseline
 from wellwon.core.rule import View
 from wellwon.core.units import format_date, format_instant, format_percent
+
+M = TypeVar("M", bound=Move)
 
 POINT: Final = 100
 """A percentage point, and a percent, in the core's hundredths."""
@@ -46,6 +49,35 @@ def no_progress_since(view: View) -> str | None:
     deal = view.deal
     at = deal.progress_at or deal.created_at or deal.first_at
     return format_date(view.calendar.local_day(at)) if at else None
+
+
+# --- stage and forecast ---------------------------------------------------------------------------------------
+
+
+def is_promised(view: View) -> bool:
+    """Open, and in Commit or in a late stage; of a deal whose stage was never seen nobody knows that it is open."""
+    deal = view.deal
+    if deal.status != OPEN or not deal.stage:
+        return False
+    if deal.category == COMMIT:
+        return True
+    stage = view.stage()
+    return stage is not None and stage.late
+
+
+def progressed(deal: Deal, since: int, until: int, commit: int) -> bool:
+    """Stage progress between two instants, or in this save."""
+    return any(move.progress and (since <= move.at <= until or move.commit == commit) for move in deal.stages)
+
+
+def latest(*histories: Sequence[M]) -> M | None:
+    """The newest move of several histories."""
+    return max((history[-1] for history in histories if history), key=lambda move: move.at, default=None)
+
+
+def writer_of(move: Move | None) -> str | None:
+    """Which kind of writer made a move, as far as the deal keeps it: a person, or not known."""
+    return USER if move is not None and move.why == COUNTS else None
 
 
 # --- price ----------------------------------------------------------------------------------------------------

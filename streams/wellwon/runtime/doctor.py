@@ -22,8 +22,9 @@ from kafka.errors import (
 )
 
 from wellwon.core.state import NewerState
-from wellwon.policy import PolicyError, load_policy
+from wellwon.policy import PolicyError
 from wellwon.runtime import restore, topics
+from wellwon.runtime.policy_file import read_policy
 from wellwon.runtime.settings import Settings, SettingsError
 
 CONNECT_S: Final = 3.0
@@ -107,7 +108,7 @@ def _policy(settings: Settings) -> Verdict:
     if settings.policy is None:
         return Verdict("policy", "note", "none: the defaults hold", "name one with WELLWON_POLICY")
     try:
-        policy = load_policy(settings.policy.read_text(encoding="utf-8"), str(settings.policy))
+        policy = read_policy(settings.policy).policy
     except (PolicyError, OSError, UnicodeDecodeError) as error:
         return Verdict("policy", "wrong", str(error), "correct it; `wellwon policy check` says when all is well")
     return Verdict("policy", "good", f"{settings.policy}, fingerprint {policy.fingerprint}")

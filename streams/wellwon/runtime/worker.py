@@ -18,12 +18,13 @@ from kafka.errors import KafkaError
 
 from wellwon.core.partition import Partition
 from wellwon.core.state import NewerState
-from wellwon.policy import Policy, PolicyError, compile_text, load_policy
+from wellwon.policy import PolicyError, compile_text
 from wellwon.runtime import logs, topics, upkeep
 from wellwon.runtime.detect import Detect
 from wellwon.runtime.endpoint import Endpoint
 from wellwon.runtime.outlet import DeliveryFailed
 from wellwon.runtime.owned import Core
+from wellwon.runtime.policy_file import read_policy
 from wellwon.runtime.restore import Refused
 from wellwon.runtime.settings import Settings, SettingsError
 from wellwon.runtime.zombies import Superseded
@@ -37,17 +38,9 @@ FORESEEN = (Refused, NewerState, DeliveryFailed, Superseded, OSError, KafkaExcep
 """Failures whose message says it all; others are logged with where they came from."""
 
 
-def read_policy(settings: Settings) -> Policy:
-    """Return the policy that the settings name. Raises PolicyError, OSError, UnicodeDecodeError."""
-    if settings.policy is None:
-        return load_policy("")
-    return load_policy(settings.policy.read_text(encoding="utf-8"), str(settings.policy))
-
-
 def build_detect(settings: Settings) -> Detect:
     """Return a detect worker, not started. Raises PolicyError, OSError, UnicodeDecodeError for a policy."""
-    policy = settings.policy.read_text(encoding="utf-8") if settings.policy else ""
-    read_policy(settings)
+    policy = read_policy(settings.policy).text
 
     def make_core(number: int, store: dict[bytes, bytes], generation: int) -> Core:
         return Partition(
@@ -144,7 +137,7 @@ def run(settings: Settings) -> int:
 
     Raises PolicyError, OSError or UnicodeDecodeError for a policy that is wrong, before anything is started.
     """
-    read_policy(settings)
+    read_policy(settings.policy)
     logs.set_up(settings)
     gc.set_threshold(*GC_THRESHOLDS)
     try:

@@ -1,0 +1,230 @@
+"""The report: one page that asks the network for nothing, escapes what it was given, and can be read without plots."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from deal_runs import at, info, many, run
+from wellwon.core.model import WON
+from wellwon.history.money import Rates, said, said_all
+from wellwon.history.report.data import as_dict
+from wellwon.history.report.limits import limits
+from wellwon.history.report.markup import Markup, element
+from wellwon.history.report.page import page
+from wellwon.history.report.words import headlines
+from wellwon.history.stats import Backtest, Tally
+from wellwon.policy import compile_text, load_policy
+from wellwon.rules import RULES
+
+MODES = {name: rule.mode for name, rule in load_policy("").rules.items()}
+NASTY = '<script>alert("1")</script> & "co" \'s'
+
+
+def backtest(deals: int = 1500, seed: int = 3, **about: Any) -> Backtest:
+    tally = Tally(compile_text(""), Rates())
+    runs = list(many(seed, deals))
+    for one in runs:
+        tally.add(one)
+    values: dict[str, Any] = {
+        "deals": len(runs),
+        "first_at": min((one.first_at for one in runs), default=0),
+        "currencies": {"USD": 3, "EUR": 1},
+    }
+    return tally.result(info(**{**values, **about}), RULES, MODES)
+
+
+class Reader(HTMLParser):
+    """Notes every element, with its attributes and the ids that are used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def read(text: str) -> Reader:
+    reader = Reader()
+    reader.feed(text)
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture(scope="module")
+def found() -> Backtest:
+    return backtest()
+
+
+def test_it_needs_nothing_else(found: Backtest) -> None:
+    text = page(found)
+    elements = read(text).elements
+    assert not {"script", "link", "img", "iframe", "object", "base", "form"} & {tag for tag, _ in elements}
+    wanted = {name for _, attributes in elements for name in attributes}
+    assert not {"src", "href", "srcset", "xlink:href", "data", "style"} & wanted
+    assert not any(name.startswith("on") for name in wanted)
+    assert "url(" not in text
+    assert "http" not in re.sub(r'http-equiv="Content-Security-Policy"', "", text)
+    assert 'content="default-src &#x27;none&#x27;' in text
+
+
+def test_what_comes_from_outside_is_text(found: Backtest) -> None:
+    text = page(backtest(60, files=(NASTY,), rejected=2, rejected_file=NASTY, notes=(NASTY,), currencies={NASTY: 1}))
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;alert") >= 3
+    assert element("p", NASTY, title=NASTY) == (
+        '<p title="&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; &quot;co&quot; &#x27;s">'
+        '&lt;script&gt;alert("1")&lt;/script&gt; &amp; "co" \'s</p>'
+    )
+    assert element("p", Markup("<b>x</b>"), 3) == "<p><b>x</b>3</p>"
+
+
+def test_currencies_and_segments_of_the_crm_are_text() -> None:
+    tally = Tally(compile_text(""), Rates())
+    for number in range(30):
+        tally.add(run(f"d{number}", closed="2026-03-10", status=WON, currency="<i>", owner=NASTY, forecast=("commit",)))
+    text = page(tally.result(info(currencies={"<i>": 30}), RULES, MODES))
+    assert "<i>" not in text
+    assert "&lt;i&gt;" in text
+
+
+def test_every_plot_has_words_and_numbers(found: Backtest) -> None:
+    text = page(found)
+    elements = read(text).elements
+    ids = [attributes["id"] for _, attributes in elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    plots = [attributes for tag, attributes in elements if tag == "svg"]
+    assert len(plots) >= 9
+    assert all(plot["role"] == "img" and plot["aria-labelledby"] in ids for plot in plots)
+    figures = re.findall(r"<figure.*?</figure>", text, re.S)
+    assert sum("<svg" in one for one in figures) == len(plots)
+    assert all("<table" in one or "<dl" in one for one in figures)
+    assert all(re.search(r"<figcaption><h3>.+?</h3><p", one) for one in figures)
+    headings = [int(tag[1]) for tag, _ in elements if re.fullmatch("h[1-6]", tag)]
+    assert headings[0] == headings.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(headings))
+
+
+def test_it_begins_with_a_sentence(found: Backtest) -> None:
+    title = headlines(found)[0]
+    assert re.fullmatch(
+        r"Deals flagged by close-date-push were lost or slipped 1\.\d times as often as like deals", title
+    )
+    assert f"<h1>{title}</h1>" in page(found)
+    assert headlines(backtest(30))[0] == "Too little history to say what became of flagged deals"
+    assert headlines(backtest(0))[0] == "There is no deal in this history"
+
+
+def test_data_quality_is_counted_apart(found: Backtest) -> None:
+    text = page(found)
+    before, after = text.split("<h2>Data quality, counted apart</h2>")
+    assert 'id="rule-past-due-close-date"' not in before
+    assert 'id="rule-past-due-close-date"' in after.split("<h2>")[0]
+    lifts = re.search(r'<figure id="lifts">.*?</figure>', text, re.S)
+    assert lifts is not None
+    assert "past-due-close-date" not in lifts[0]
+
+
+def test_no_person_is_named(found: Backtest) -> None:
+    said = page(found) + orjson.dumps(as_dict(found)).decode()
+    assert not [number for number in range(12) if re.search(rf"\bo{number}\b", said)]
+
+
+@pytest.mark.parametrize(
+    ("about", "sentence"),
+    [
+        ({"fields": {"amount": 3, "stage": 3}}, "No discount and no list amount are in it"),
+        ({"fields": {"stage": 3}}, "No amounts are in it"),
+        ({"fields": {"stage": 3}}, "No forecast categories are in it"),
+        ({}, "No activities are in it"),
+        ({"first_at": at("2026-03-04")}, "The history begins on 2026-03-04"),
+        ({"first_at": at("2025-07-01"), "last_at": at("2026-12-31")}, "It is 18 months long"),
+        ({"first_at": at("2026-10-04")}, "It touches 1 quarter:"),
+        ({"last_at": at("2026-11-30")}, "Its last change is of 2026-11-30, 31 days before"),
+        ({}, "Amounts are in several currencies (EUR, USD) and the policy has no plan rates"),
+        ({"notes": ("The file ended in the middle of a row.",)}, "The file ended in the middle of a row."),
+        ({}, "What became of the customers is not known"),
+    ],
+)
+def test_what_the_data_cannot_show_is_said(about: dict[str, Any], sentence: str) -> None:
+    found = backtest(60, **about)
+    assert any(said.startswith(sentence) for said in limits(found))
+    assert sentence in page(found)
+    assert any(said.startswith(sentence) for said in as_dict(found)["limits"])
+
+
+def test_what_the_data_shows_is_not_excused() -> None:
+    said = " ".join(limits(backtest(60, currencies={"USD": 60})))
+    assert "No discount" not in said
+    assert "currencies" not in said
+    assert "months long" not in said.replace("24 months long", "")
+
+
+def test_a_partial_report_says_so(found: Backtest) -> None:
+    assert "This report is partial" not in page(found)
+    assert "This report is partial" in page(backtest(60, partial=True))
+    assert as_dict(backtest(60, partial=True))["partial"] is True
+
+
+def test_rejected_rows_are_counted_and_found() -> None:
+    text = page(backtest(60, rejected=17, rejected_file="rejects.jsonl"))
+    assert "17 rows could not be used. They are in rejects.jsonl, each with its reason." in text
+
+
+def test_the_data_is_json(found: Backtest) -> None:
+    said = orjson.loads(orjson.dumps(as_dict(found)))
+    push = said["rules"]["close-date-push"]
+    assert push["verdict"] == "more"
+    assert push["flagged"] == sum(push["became"].values())
+    assert push["lift"]["low"] > 1
+    assert said["history"]["first_at"].endswith("Z")
+    periods = said["wins"]["periods"]
+    assert sum(period["wins"] for period in periods.values()) == said["deals"]["won"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [(0, "USD 0"), (99_900, "USD 999"), (8_400_000, "USD 84 k"), (123_456_789, "USD 1.2 M"), (-500_000, "USD -5 k"),
+     (99_999_999, "USD 1.0 M"), (2_500_000_000_00, "USD 2.5 bn")],
+)  # fmt: skip
+def test_amounts_as_people_read_them(amount: int, words: str) -> None:
+    assert said(amount, "USD") == words
+
+
+def test_sums_are_listed_largest_first() -> None:
+    assert said_all({"EUR": 100_000, "USD": 300_000, "": 0}) == "USD 3 k, EUR 1 k"
+    assert said_all({}) == "-"
+
+
+@pytest.mark.parametrize("deals", [0, 1, 1500])
+def test_a_browser_shows_it_without_complaint(deals: int, tmp_path: Path) -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert chromium, "a Chromium is needed: apt install chromium (tests/system-packages.sh says more)"
+    file = tmp_path / "report.html"
+    file.write_text(page(backtest(deals)), encoding="utf-8")
+    done = subprocess.run(
+        [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+         "--enable-logging=stderr", "--window-size=1100,900", f"--screenshot={tmp_path / 'shot.png'}", "--dump-dom",
+         file.as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr
+    assert (tmp_path / "shot.png").stat().st_size > 20_000
+    # What the browser made of it is what was written: nothing was repaired or dropped.
+    assert done.stdout.count("<figure") == page(backtest(deals)).count("<figure")
+    assert re.search(r"<title>Backtest: ", done.stdout)
