@@ -35,7 +35,7 @@ class _Seen(msgspec.Struct):
 
 
 class Hearing:
-    """Plays a history under a policy and keeps what people are told: not what is in shadow, exempt, small or covered."""
+    """Plays a history under a policy and keeps what is told: not what is in shadow, exempt, too small or covered."""
 
     def __init__(self, text: str, policy: Policy) -> None:
         """``text`` is the policy as it is published."""
