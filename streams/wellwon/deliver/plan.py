@@ -1,0 +1,255 @@
+"""What people are to be told of one deal, and when: the policy's delivery, applied to one thing that happened.
+
+`plan` changes the file that it is given (the caller's own copy, just decoded), and returns what is to be told. Whether
+an address may be told at this moment is decided afterwards, by its book.
+
+- A headline is told once it has stood for the settle time; what resolves before that was a slip, and is never told.
+- What was told is kept true: changes, answers and the end edit the message in place, and disturb nobody.
+- It rings again when it becomes more severe, when it is opened anew, when a snooze ends, and on escalation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wellwon.core.lifecycle import OPENED
+from wellwon.core.model import ALERT
+from wellwon.core.rule import SEVERITIES
+from wellwon.core.units import DAY, HOUR, MINUTE, parse_instant
+from wellwon.deliver import wins
+from wellwon.deliver.cards import AlertCard, RawCard, Said
+from wellwon.deliver.directory import Address, Directory
+from wellwon.deliver.items import ANSWERED, NOTED, SNOOZED, Alert, Reply, Win
+from wellwon.deliver.state import FIRST, OLD, POLICY, POST, SMALL, UPDATE, DealFile, Known, Told
+from wellwon.deliver.telling import Item, Plan, Telling, Tick
+
+OLD_MS: Final = HOUR
+"""An alert that is read this long after it happened (beyond the settle time) is no news: it goes into a digest."""
+FORGET_MS: Final = 40 * DAY
+"""Longer than the alerts' topic is kept: what is read again from its beginning is still known."""
+NOTES_KEPT: Final = 10
+
+
+def plan(
+    file: DealFile, item: Item, now: int, directory: Directory, *, first: bool = False, record: bytes = b""
+) -> Plan:
+    """Apply what happened to a deal's file; see the module. ``now`` in epoch milliseconds.
+
+    ``first``: the first connection is not over, so that alerts are told in its one report.
+    ``record`` is the item as it was published, for machines.
+    """
+    made = Plan()
+    match item:
+        case Alert():
+            _alert(file, item, now, directory, first, record, made)
+        case Win():
+            wins.heard(file, item, now, directory, record, made)
+        case Reply():
+            _reply(file, item, now, directory, made)
+        case Tick():
+            pass
+    _due(file, now, directory, made)
+    wins.due(file, now, directory, made)
+    if not isinstance(item, Tick):
+        file.last_at = now
+    return made
+
+
+def wake_at(file: DealFile) -> int:
+    """When time alone changes something for this deal, epoch milliseconds."""
+    times = [*file.due.values(), *file.escalate.values()]
+    times += [at for at in (file.win_due, file.handover_due) if at]
+    return min(times, default=file.last_at + FORGET_MS)
+
+
+def forgettable(file: DealFile, now: int) -> bool:
+    """Whether nothing is left of this deal that anybody could still be told."""
+    return not (file.known or file.outbox or file.win_due or file.handover_due) and now >= file.last_at + FORGET_MS
+
+
+# --- alerts ---------------------------------------------------------------------------------------------------
+
+
+def _alert(
+    file: DealFile, alert: Alert, now: int, directory: Directory, first: bool, record: bytes, made: Plan
+) -> None:
+    mark = alert.fingerprint
+    if alert.revision <= file.revisions.get(mark, 0):
+        made.repeat = True
+        return
+    file.revisions[mark] = alert.revision
+    if alert.mode != ALERT:
+        made.silent.append("shadow")
+        for kept in (file.known, file.due, file.told, file.escalate):
+            kept.pop(mark, None)  # the rule was put into shadow: nothing more is told of this alert
+        return
+    audiences = directory.audiences(alert)
+    for address in directory.webhooks(audiences):
+        card = RawCard(alert.id, "alert.v1", record)
+        made.tellings.append(Telling(address, alert.id, POST, card, free=True))
+    if not audiences:
+        made.silent.append("no-route")
+    elif alert.open:
+        _opened(file, alert, now, directory, first, made)
+    else:
+        _resolved(file, alert, made)
+
+
+def _opened(file: DealFile, alert: Alert, now: int, directory: Directory, first: bool, made: Plan) -> None:
+    mark, headline = alert.fingerprint, alert.headline
+    before = file.known.get(mark)
+    said = before.said if before is not None and alert.transition != OPENED else ()
+    file.known[mark] = Known(alert, said)
+    if headline != mark:
+        # It came from a save that has a stronger headline: what was told of it becomes that headline's message.
+        _hand_on(file, mark, headline)
+        _edit(file, headline, made)
+        return
+    if (told := file.told.get(mark)) is not None:
+        if _rank(alert.severity) > max(_rank(one.severity) for one in told.values()):
+            _tell(file, mark, now, directory, made)
+        else:
+            _edit(file, mark, made)
+        return
+    settle = directory.delivery.settle_minutes * MINUTE
+    hold = FIRST if first else POLICY if alert.reason == POLICY else ""
+    if not hold and now - alert.at_ms > settle + OLD_MS:
+        hold = OLD
+    if hold:
+        file.due.pop(mark, None)
+        _tell(file, mark, now, directory, made, hold=hold)
+    else:
+        file.due.setdefault(mark, max(now, alert.at_ms + settle))
+
+
+def _hand_on(file: DealFile, mark: str, headline: str) -> None:
+    due = file.due.pop(mark, 0)
+    file.escalate.pop(mark, None)
+    told = file.told.pop(mark, None)
+    if headline in file.told:
+        return
+    if told is not None:
+        file.told[headline] = told
+        file.due.pop(headline, None)
+        for address in told:
+            if (refs := file.refs.pop(f"{address} {mark}", None)) is not None:
+                file.refs[f"{address} {headline}"] = refs
+        for message in file.outbox:
+            if message.mark == mark:
+                message.mark = headline
+    elif due:
+        file.due.setdefault(headline, due)
+
+
+def _resolved(file: DealFile, alert: Alert, made: Plan) -> None:
+    mark = alert.fingerprint
+    known = file.known.pop(mark, None)
+    if known is None:
+        return
+    headline = known.alert.headline
+    if headline != mark and headline in file.known:
+        _edit(file, headline, made)
+        return
+    file.due.pop(mark, None)
+    file.escalate.pop(mark, None)
+    if mark in file.told:
+        _edit(file, mark, made, ended=AlertCard(alert, _together(file, mark), known.said))
+        del file.told[mark]
+    elif headline == mark:
+        made.silent.append("settled")
+
+
+def _due(file: DealFile, now: int, directory: Directory, made: Plan) -> None:
+    """Tell what has settled, and what nobody answered."""
+    for mark in [mark for mark, at in file.due.items() if at <= now]:
+        del file.due[mark]
+        if mark in file.known:
+            _tell(file, mark, now, directory, made)
+    for mark in [mark for mark, at in file.escalate.items() if at <= now]:
+        del file.escalate[mark]
+        if (known := file.known.get(mark)) is not None and not known.said:
+            _tell(file, mark, now, directory, made, escalated=True)
+
+
+def _tell(
+    file: DealFile,
+    mark: str,
+    now: int,
+    directory: Directory,
+    made: Plan,
+    *,
+    hold: str = "",
+    escalated: bool = False,
+) -> None:
+    """Tell everyone whom a headline concerns, once each."""
+    known, delivery = file.known[mark], directory.delivery
+    alert = known.alert
+    audiences = delivery.escalation.to if escalated else directory.audiences(alert)
+    addresses = directory.addresses(audiences, alert.owner_id)
+    if hold == FIRST and any(not address.person for address in addresses):
+        addresses = [address for address in addresses if not address.person]  # one report, not one for each owner
+    if not addresses:
+        made.silent.append("no-address")
+        return
+    if not hold and not escalated and not directory.material(alert):
+        hold = SMALL
+    card = card_of(file, mark, escalated=escalated)
+    told = file.told.setdefault(mark, {})
+    for address in addresses:
+        before = told.get(str(address))
+        again = before is not None and not before.digest
+        told[str(address)] = Told(now, alert.severity, escalated, digest=bool(hold) and not again)
+        if again:
+            made.tellings.append(Telling(address, mark, UPDATE, card))
+        made.tellings.append(Telling(address, mark, POST, card, hold, again))
+    if not hold and not escalated and not known.said and alert.severity in delivery.escalation.severities:
+        file.escalate.setdefault(mark, now + delivery.escalation.after_hours * HOUR)
+
+
+def _edit(file: DealFile, mark: str, made: Plan, *, ended: AlertCard | None = None) -> None:
+    """Keep what was told of a headline true."""
+    for address, told in file.told.get(mark, {}).items():
+        if not told.digest:
+            card = ended or card_of(file, mark, escalated=told.escalated)
+            made.tellings.append(Telling(Address.parse(address), mark, UPDATE, card, ended=ended is not None))
+
+
+def card_of(file: DealFile, mark: str, *, escalated: bool = False) -> AlertCard:
+    """What a headline's message says now. Where its leader is not known (yet), the strongest of its evidence leads."""
+    together = _together(file, mark)
+    if (known := file.known.get(mark)) is not None:
+        return AlertCard(known.alert, together, known.said, escalated)
+    leader = file.known[together[0].fingerprint]
+    return AlertCard(leader.alert, together[1:], leader.said, escalated)
+
+
+def _together(file: DealFile, mark: str) -> tuple[Alert, ...]:
+    covered = [one.alert for one in file.known.values() if one.alert.covered_by == mark]
+    return tuple(sorted(covered, key=lambda alert: (-_rank(alert.severity), alert.rule)))
+
+
+def _rank(severity: str) -> int:
+    return SEVERITIES.index(severity) if severity in SEVERITIES else 0
+
+
+# --- replies --------------------------------------------------------------------------------------------------
+
+
+def _reply(file: DealFile, reply: Reply, now: int, directory: Directory, made: Plan) -> None:
+    mark = f"reply:{reply.id}"
+    if mark in file.revisions:
+        made.repeat = True
+        return
+    file.revisions[mark] = 1
+    said = Said(reply.kind, reply.answer, reply.by, reply.note[:1_000], parse_instant(reply.at))
+    if reply.kind == NOTED or (reply.kind == ANSWERED and reply.note):
+        file.notes = (*file.notes, said)[-NOTES_KEPT:]
+    known = file.known.get(reply.fingerprint)
+    if known is None:
+        return
+    headline = known.alert.headline
+    known.said = (*known.said, said)[-NOTES_KEPT:]
+    file.escalate.pop(headline, None)
+    if reply.kind == SNOOZED:
+        file.due[headline] = max(now, parse_instant(reply.until))
+    _edit(file, headline, made)
