@@ -20,6 +20,7 @@ FILE = click.argument("file", required=False, envvar="WELLWON_POLICY")
 
 
 MORE = {
+    "apply": "Put a policy in force in the running system.",
     "explain": "Why each rule holds for a deal, or does not.",
     "diff": "What another policy would have said otherwise, of values and of a history.",
     "test": "Play timelines, compare what is told with what is expected.",
@@ -89,7 +90,7 @@ def show(file: str | None, as_json: bool, written: bool) -> None:
     if as_json:
         json_lines([row._asdict() for row in found])
     else:
-        columns(("key", "origin", "value"), [(row.key, row.origin, _shown(row.value)) for row in found])
+        columns(("key", "origin", "value"), [(row.key, row.origin, shown(row.value)) for row in found])
 
 
 def summary(policy: Policy) -> str:
@@ -114,5 +115,6 @@ def _plain(problem: PolicyProblem) -> dict[str, Any]:
     }
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value in a line."""
     return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)

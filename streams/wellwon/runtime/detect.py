@@ -93,6 +93,8 @@ class Detect:
         self.fingerprint = compile_text(policy).fingerprint
         self._make_core = make_core
         self._policy = policy
+        self._announced = False
+        self._partitions = 0
         self.state_topic_id = ""
         self._generation = -1
         self._revocations = 0
@@ -203,14 +205,20 @@ class Detect:
             self.suspended = False
             self.metrics.ready.set(1)
             self._due.set()
-            for number in gained:
-                self._announce_policy(self.owned[number])
+            self._announce_policy(gained)
 
-    def _announce_policy(self, owned: Owned) -> None:
-        """Write this worker's policy into the log, where it takes effect, unless the log has it already."""
+    def _announce_policy(self, gained: list[int]) -> None:
+        """Write this worker's policy into the log, where it takes effect: at its start, unless the log has it already.
+
+        Whoever published last decides, in all partitions alike: a worker that starts, or `wellwon policy apply`. What
+        a worker gains later keeps what is in force.
+        """
         assert self.outlet is not None
-        if owned.core.policy != self._policy or CONTROL_KEY not in owned.store:
-            self.outlet.control(owned.number, encode_policy(self._policy, now_ms()))
+        differs = not self._announced and any(self.owned[number].core.policy != self._policy for number in gained)
+        unheard = [number for number in gained if CONTROL_KEY not in self.owned[number].store]
+        for number in range(self._partitions) if differs else unheard:
+            self.outlet.control(number, encode_policy(self._policy, now_ms()))
+        self._announced = True
 
     async def _restore(self, gained: list[int], generation: int) -> None:
         began = time.monotonic()
@@ -234,6 +242,7 @@ class Detect:
         assert outlet is not None
         source = restore.inspect(settings)
         self.state_topic_id = source.state_id
+        self._partitions = source.partitions
         if source.partitions != settings.partitions:
             log.warning("%s: %s", *restore.partitions_differ(settings, self._topic, source.partitions))
         restored = restore.restore(settings, source, gained, self.checkpoints)
