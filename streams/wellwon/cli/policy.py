@@ -22,6 +22,7 @@ FILE = click.argument("file", required=False, envvar="WELLWON_POLICY")
 MORE = {
     "apply": "Put a policy in force in the running system.",
     "explain": "Why each rule holds for a deal, or does not.",
+    "coverage": "Which patterns the fields of real records can support.",
     "diff": "What another policy would have said otherwise, of values and of a history.",
     "test": "Play timelines, compare what is told with what is expected.",
 }

@@ -1,0 +1,109 @@
+"""``wellwon policy coverage POLICY``: which patterns the mapped fields can support, from real records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import orjson
+
+from wellwon.cli.failure import BadInput
+from wellwon.cli.output import columns, counted, json_lines
+from wellwon.cli.reading import KINDS_HELP, dialect, history, load, options_of, replay_option, shown_rejections
+from wellwon.policy.coverage import Coverage, Share
+from wellwon.sources.change import Rejected
+from wellwon.sources.feed import Feed
+from wellwon.sources.kinds import Kind, kind_named
+from wellwon.sources.mapping import SALESFORCE_FACTS, SourceView
+from wellwon.sources.table import plain
+
+EXAMPLES = """\b
+Examples:
+  wellwon policy coverage deploy/policy.yaml --replay salesforce-history OpportunityHistory.csv Opportunity.csv
+  wellwon policy coverage policy.yaml --replay changes changes.jsonl --json
+"""
+
+
+@click.command("coverage", epilog=f"{EXAMPLES}\n{KINDS_HELP}")
+@click.argument("policy_file", metavar="POLICY")
+@history
+@replay_option
+@dialect
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(
+    policy_file: str, kind: str | None, files: tuple[str, ...], zone: str, dayfirst: bool, as_json: bool
+) -> None:
+    """Which patterns the records in FILES can support under POLICY: yes, partly or no, and why.
+
+    Says how many deals have each field that rules work with, from which CRM fields it is read, how often it changes,
+    and which look-alikes cannot be told from a pattern.
+    """
+    if kind is None or not files:
+        raise BadInput("name the records to look at: --replay KIND FILE...")
+    _, policy = load(policy_file)
+    rejected: list[Rejected] = []
+    of_kind = kind_named(kind)
+    feed = Feed(of_kind, files, SourceView.of(policy), options_of(zone, dayfirst), rejected.append)
+    coverage = Coverage(policy)
+    for change in feed:
+        coverage.note(orjson.loads(change.value))
+    shown_rejections(rejected)
+    if not coverage.deals:
+        raise BadInput("there is no change in these files that can be used")
+    unread = _unread(of_kind, files, policy.fields)
+    if as_json:
+        json_lines(_plain(coverage, unread))
+        return
+    click.echo(f"{counted(coverage.deals, 'deal')}, {coverage.first_at} to {coverage.last_at}")
+    click.echo()
+    rows = [
+        (share.facet, f"{share.deals:,}", _share(share, coverage), f"{share.changes:,}", ", ".join(share.mapped))
+        for share in coverage.shares()
+    ]
+    columns(("what rules work with", "deals", "share", "changes", "mapped from"), rows)
+    click.echo()
+    verdicts = [
+        (verdict.rule, verdict.mode, verdict.supported, "; ".join((*verdict.why, *verdict.notes)))
+        for verdict in coverage.verdicts()
+    ]
+    columns(("rule", "mode", "supported", "why"), verdicts)
+    if coverage.unknown_stages:
+        click.echo(f"\nstages that no pipeline knows: {', '.join(sorted(coverage.unknown_stages))}")
+    if unread:
+        click.echo(f"\ncolumns that no field of the policy reads: {', '.join(unread)}")
+
+
+def _share(share: Share, coverage: Coverage) -> str:
+    return f"{share.deals / coverage.deals:.0%}"
+
+
+def _unread(kind: Kind, files: tuple[str, ...], fields: dict[str, str]) -> list[str]:
+    """Columns of exports that the policy does not map; a discount may be among them."""
+    from wellwon.sources.history import ALIASES
+    from wellwon.sources.whole import open_table
+
+    if kind.tables is None or "-" in files:
+        return []
+    read = {plain(name) for name in (*fields, *SALESFORCE_FACTS)} | ALIASES.keys() | _OF_THE_EXPORT
+    headers = [name for file in files for name in open_table(file).header]
+    return [name for name in dict.fromkeys(headers) if name and plain(name) not in read]
+
+
+_OF_THE_EXPORT = {
+    "id", "opportunityid", "createdbyid", "systemmodstamp", "isdeleted", "field", "oldvalue", "newvalue",
+    "lastmodifiedbyid", "lastmodifieddate", "datatype",
+}  # fmt: skip
+
+
+def _plain(coverage: Coverage, unread: list[str]) -> dict[str, Any]:
+    return {
+        "deals": coverage.deals,
+        "first_at": coverage.first_at,
+        "last_at": coverage.last_at,
+        "fields": [share._asdict() | {"share": round(share.deals / coverage.deals, 4)} for share in coverage.shares()],
+        "rules": [verdict._asdict() for verdict in coverage.verdicts()],
+        "snapshots": coverage.snapshots,
+        "unknown_stages": dict(coverage.unknown_stages.most_common()),
+        "unknown_categories": dict(coverage.unknown_categories.most_common()),
+        "unread_columns": unread,
+    }

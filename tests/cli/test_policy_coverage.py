@@ -1,0 +1,58 @@
+"""`wellwon policy coverage`: an export, its fields, and which rules they support."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.test_commands import wellwon
+
+HISTORY = """\
+Id,OpportunityId,CreatedDate,CreatedById,StageName,Amount,CloseDate,ForecastCategory,Discount__c
+h1,d1,2026-01-05 09:00:00,ann,Prospecting,100000,2026-02-10,Pipeline,
+h2,d1,2026-01-20 09:00:00,ann,Negotiation/Review,100000,2026-02-10,Commit,10
+h3,d1,2026-03-02 09:00:00,ann,Closed Won,100000,2026-03-02,Closed,25
+h4,d2,2026-01-05 09:00:00,bob,Prospecting,100000,2026-02-20,Pipeline,5
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[str, str]:
+    export, policy = tmp_path / "history.csv", tmp_path / "policy.yaml"
+    export.write_text(HISTORY)
+    policy.write_text("")
+    return str(policy), str(export)
+
+
+def test_a_column_that_is_not_mapped_is_named_and_mapped_it_counts(files: tuple[str, str]) -> None:
+    policy, export = files
+    arguments = ("policy", "coverage", policy, "--replay", "salesforce-history", export)
+    bare = wellwon(*arguments)
+    assert bare.exit_code == 0, bare.output
+    assert "columns that no field of the policy reads: Discount__c" in bare.output
+    late = next(line for line in bare.output.splitlines() if line.startswith("late-discount"))
+    assert late.split()[1:3] == ["alert", "no"]
+    Path(policy).write_text("fields: {Discount__c: discount_percent}\n")
+    said = json.loads(wellwon(*arguments, "--json").output)
+    assert said["unread_columns"] == []
+    (discount,) = [field for field in said["fields"] if field["facet"] == "discount"]
+    assert discount == {"facet": "discount", "deals": 2, "changes": 1, "mapped": ["Discount__c"], "share": 1.0}
+    supported = {rule["rule"]: rule["supported"] for rule in said["rules"]}
+    assert supported["late-discount"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("POLICY",), "--replay KIND FILE..."),
+        (("POLICY", "--replay", "salesforce-history"), "--replay KIND FILE..."),
+        (("POLICY", "--replay", "changes", "EXPORT"), "this looks like salesforce-history"),
+    ],
+)
+def test_mistakes_are_told(files: tuple[str, str], arguments: tuple[str, ...], said: str) -> None:
+    names = {"POLICY": files[0], "EXPORT": files[1]}
+    result = wellwon("policy", "coverage", *(names.get(one, one) for one in arguments))
+    assert result.exit_code != 0
+    assert said in result.output + str(result.exception)
