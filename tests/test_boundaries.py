@@ -1,4 +1,4 @@
-"""Imports point one way: core <- rules <- policy <- {sources, deliver, history, simulate} <- sinks <- runtime <- {web, cli}."""
+"""Imports point one way; the ranks are below."""
 
 from __future__ import annotations
 

@@ -96,7 +96,9 @@ class AnyOrder(RuleBasedStateMachine):
                     one
                     for one in play.at(address)
                     if (isinstance(one.card, AlertCard) and one.card.alert.fingerprint == mark)
-                    or (isinstance(one.card, DigestCard) and mark in {l.alert.fingerprint for l in one.card.lines})
+                    or (
+                        isinstance(one.card, DigestCard) and mark in {line.alert.fingerprint for line in one.card.lines}
+                    )
                 ]
                 assert told, (mark, address)
         for address in (OWNER, REVOPS):

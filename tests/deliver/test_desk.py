@@ -290,7 +290,7 @@ def test_a_win_taken_back_after_the_hand_over_is_corrected() -> None:
     play.win()
     play.until(START + 2 * DAY)
     play.win(2, withdrawn=True)
-    told, corrected = play.at("post|success")
+    _told, corrected = play.at("post|success")
     assert isinstance(corrected.card, HandoverCard)
     assert corrected.card.win.withdrawn
     assert play.at(OWNER)[-1].kind == UPDATE

@@ -1,0 +1,248 @@
+"""The parts of a message, before a sink gives them its form: customer first, what changed, how to clear it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from wellwon.core.lifecycle import RETRACTED
+from wellwon.core.win import EARNED
+from wellwon.deliver.cards import AlertCard, CallCard, Card, DigestCard, DigestLine, HandoverCard, Said, WinCard
+from wellwon.deliver.items import ACKNOWLEDGED, ANSWERED, SNOOZED, Alert, Win
+from wellwon.sinks.words import clean, day, facts, moment, money, sentence, what_changed
+
+ALERT, GOOD, OVER, NEWS = "alert", "good", "over", "news"
+TONES: Final = (ALERT, GOOD, OVER, NEWS)
+
+ANSWERS: Final = {
+    "buyer_date": "Buyer gave date",
+    "traded": "Record trade",
+    "approved": "Approved",
+    "legal": "With legal",
+    "not_right": "Not right because…",
+}
+_BY_FAMILY: Final = {
+    "price": ("traded", "approved"),
+    "timing": ("buyer_date",),
+    "pressure": ("buyer_date",),
+    "forecast": ("buyer_date", "legal"),
+    "stage": ("legal",),
+}
+NOT_RIGHT: Final = {
+    "data": "The data is wrong",
+    "buyer": "The buyer asked for it",
+    "agreed": "It was agreed beforehand",
+    "other": "Another reason",
+}
+_HELD: Final = {
+    "quiet": "outside working hours",
+    "cap": "beyond the day's messages",
+    "small": "below the least amount",
+    "old": "late news",
+    "policy": "the policy was changed",
+    "first": "found on first connection",
+    "flood": "many at once",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading (it may be empty) and its lines."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A message's parts, as plain text."""
+
+    tone: str
+    title: str
+    lines: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
+    answers: tuple[str, ...] = ()
+    """What may be answered, of `ANSWERS`; where there is one, it may be acknowledged and snoozed as well."""
+    deal: str = ""
+    mark: str = ""
+    link: str = ""
+    """The deal's timeline on the live page, where there is one."""
+
+
+def layout(card: Card, *, zone: str, page: str = "") -> Layout:
+    """Lay a card out for a reader in a zone; ``page`` is the address of the live page."""
+    match card:
+        case AlertCard():
+            return _alert(card, zone, page)
+        case WinCard():
+            return _win(card.win, page)
+        case HandoverCard():
+            return _handover(card, zone, page)
+        case DigestCard():
+            return _digest(card)
+        case CallCard():
+            return _call(card, zone)
+        case _:
+            raise TypeError(f"{type(card).__name__} is for machines")
+
+
+def _link(page: str, deal: str) -> str:
+    return f"{page.rstrip('/')}/deals/{quote(deal, safe='')}" if page and deal else ""
+
+
+# --- alerts ---------------------------------------------------------------------------------------------------
+
+
+def _alert(card: AlertCard, zone: str, page: str) -> Layout:
+    alert = card.alert
+    lines = [line for line in (*_body(alert, zone), *map(_said, card.said)) if line]
+    if card.escalated:
+        lines.insert(0, "Nobody has answered this yet.")
+    sections = []
+    if card.together:
+        sections.append(Section("From the same save", tuple(_title(one) for one in card.together)))
+    over = not alert.open
+    return Layout(
+        tone=OVER if over else ALERT,
+        title=_title(alert),
+        lines=tuple(lines),
+        sections=tuple(sections),
+        answers=() if over else (*_BY_FAMILY.get(alert.family, ()), "not_right"),
+        deal=alert.opportunity_id,
+        mark=alert.fingerprint,
+        link=_link(page, alert.opportunity_id),
+    )
+
+
+def _title(alert: Alert) -> str:
+    return clean(alert.title, 150)
+
+
+def _body(alert: Alert, zone: str) -> tuple[str, ...]:
+    if not alert.open:
+        return (
+            ("Taken back: it did not happen that way.",) if alert.reason == RETRACTED else ("Nothing to do any more.",)
+        )
+    about = " ".join(sentence(fact) for fact in facts(alert))
+    threshold, clears = alert.evidence.get("threshold"), alert.evidence.get("clears")
+    return (
+        sentence(what_changed(alert, zone)),
+        about,
+        sentence(f"looked for: {clean(threshold)}") if threshold else "",
+        sentence(f"clears if {clean(clears)}") if clears else "",
+    )
+
+
+def _said(said: Said) -> str:
+    who = f" by {clean(said.by, 80)}" if said.by else ""
+    words = {ACKNOWLEDGED: "Acknowledged", SNOOZED: "Snoozed", ANSWERED: f"Answered “{_answer(said.answer)}”"}
+    note = f": {clean(said.note, 200)}" if said.note else ""
+    return sentence(f"{words.get(said.kind, 'Noted')}{who}{note}")
+
+
+def _answer(answer: str) -> str:
+    return ANSWERS.get(answer, clean(answer, 40)).removesuffix(" because…").lower()
+
+
+# --- wins -----------------------------------------------------------------------------------------------------
+
+
+def _name(win: Win) -> str:
+    return clean(win.name or win.opportunity_id, 80)
+
+
+def _win(win: Win, page: str) -> Layout:
+    if win.withdrawn:
+        return Layout(OVER, f"{_name(win)} - {money(win.amount, win.currency)} - no longer won")
+    title = f"{_name(win)} - {money(win.amount, win.currency)} - " + ("won well" if win.reading == EARNED else "won")
+    return Layout(GOOD, title, (" ".join(_facts(win)),), deal=win.opportunity_id, link=_link(page, win.opportunity_id))
+
+
+def _facts(win: Win) -> list[str]:
+    price = {
+        "yes": "The price held",
+        "no": "The discount rose before the win",
+        "unknown": "Whether the price held is not known",
+    }
+    date = {
+        "yes": "The date held",
+        "no": "The date moved before the win",
+        "unknown": "Whether the date held is not known",
+    }
+    buyer = {
+        "yes": "The buyer was in touch in the last 14 days",
+        "no": "No answer of the buyer is recorded in the last 14 days",
+    }
+    discount = ""
+    if win.discount_percent is not None:
+        discount = f": {win.discount_percent} % discount"
+        if win.baseline_percent not in (None, win.discount_percent):
+            discount += f", first priced at {win.baseline_percent} %"
+    moved = f", it stood at {day(win.date_before)} a month before" if win.date_before and win.date_held == "no" else ""
+    said = [price[win.price_held] + discount + (", against a trade" if win.traded else ""), date[win.date_held] + moved]
+    if win.buyer_answered in buyer:
+        said.append(buyer[win.buyer_answered])
+    return [sentence(one) for one in said]
+
+
+def _handover(card: HandoverCard, zone: str, page: str) -> Layout:
+    win = card.win
+    if win.withdrawn:
+        return Layout(OVER, f"{_name(win)} - hand-over withdrawn: the deal is no longer won")
+    ask = []
+    if win.price_held != "yes":
+        ask.append("What was promised with the price, and to whom?")
+    if win.date_held != "yes":
+        ask.append("Which date matters to them, and what depends on it?")
+    if win.buyer_answered != "yes":
+        ask.append("Who will use it from the first day, and have they agreed to start?")
+    ask.append("What would make them say, in a year, that this was right?")
+    notes = tuple(f"{clean(one.note)}{f' ({clean(one.by, 80)})' if one.by else ''}" for one in card.notes if one.note)
+    sections = [Section("What is known", (f"Won on {moment(win.won_at, zone)}.", *_facts(win)))]
+    if notes:
+        sections.append(Section("From the owner", notes))
+    sections.append(Section("To ask at the kick-off", tuple(ask)))
+    title = f"{_name(win)} - {money(win.amount, win.currency)} - hand-over"
+    return Layout(NEWS, title, (), tuple(sections), deal=win.opportunity_id, link=_link(page, win.opportunity_id))
+
+
+# --- digests --------------------------------------------------------------------------------------------------
+
+
+def _digest(card: DigestCard) -> Layout:
+    many = f"{card.total} deal{'s' * (card.total != 1)}"
+    title = f"First look at your pipeline: {many} to review" if card.first else f"Held back until now: {many} to review"
+    behaviour = [line for line in card.lines if line.alert.family != "data"]
+    data = [line for line in card.lines if line.alert.family == "data"]
+    # Data quality and risk are never one list.
+    headed = (("Deals", behaviour), ("Data to put right", data))
+    sections = [Section(heading, tuple(map(_line, lines))) for heading, lines in headed if lines]
+    after = []
+    if (more := card.total - len(card.lines)) > 0:
+        after.append(f"And {more} more.")
+    if card.settled:
+        after.append(f"{card.settled} others were over before anybody had to be told.")
+    if after:
+        sections.append(Section("", tuple(after)))
+    return Layout(NEWS, title, (), tuple(sections))
+
+
+def _line(line: DigestLine) -> str:
+    more = f", and {line.more} more from the same save" if line.more else ""
+    return f"{_title(line.alert)}{more} ({_HELD.get(line.reason, clean(line.reason, 40))})"
+
+
+def _call(card: CallCard, zone: str) -> Layout:
+    sections = []
+    for team in dict.fromkeys(one.team for one in card.sums):
+        lines = []
+        for one in (one for one in card.sums if one.team == team):
+            deals = f"{one.deals} deal{'s' * (one.deals != 1)}"
+            named = ", ".join(clean(name, 60) for name in one.examples)
+            total = money(f"{one.amount // 100}.{one.amount % 100:02d}", one.currency)
+            lines.append(f"{sentence(one.fate).rstrip('.')}: {deals}, {total}" + (f" ({named})" if named else ""))
+        sections.append(Section(clean(team, 80) or "No team", tuple(lines)))
+    if not sections:
+        sections.append(Section("", ("Nothing moved.",)))
+    return Layout(NEWS, f"Forecast call: what changed since {moment(card.since, zone)}", (), tuple(sections))

@@ -1,0 +1,124 @@
+"""From records to sentences: plain text that no deal's name can break. Each sink escapes it in its own way."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from wellwon.core.records import short_money
+from wellwon.core.units import parse_instant, parse_money
+from wellwon.deliver.items import Alert
+
+LINE_MAX: Final = 300
+_SHOWN_APART: Final = frozenset(("before", "after", "when", "writer", "days_to_period_end", "threshold", "clears"))
+_WRITERS: Final = {"user": "by a person", "admin": "by an administrator", "system": "by the CRM itself"}
+_LABELS: Final = {
+    "off_list": "off list a year",
+    "norm": "segment's norm",
+    "no_progress_since": "no stage progress since",
+}
+_UNKNOWN: Final = "insufficient_history"
+
+
+def clean(text: object, most: int = LINE_MAX) -> str:
+    """One line without control characters and direction overrides, at most so many characters."""
+    raw = str(text)[: 4 * most]
+    kept = "".join(" " if c.isspace() else c for c in raw if unicodedata.category(c) not in _DROPPED or c.isspace())
+    line = " ".join(kept.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+_DROPPED: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
+"""Control, format (direction overrides, zero width), surrogate, private and unassigned characters."""
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def moment(at: str | int, zone: str) -> str:
+    """``29 Dec 2026 17:05`` in the reader's zone, of an RFC 3339 instant or epoch milliseconds."""
+    ms = parse_instant(at) if isinstance(at, str) else at
+    local = (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=ms)).astimezone(_zone(zone))
+    return f"{local.day} {local:%b %Y %H:%M}"
+
+
+def day(date: str) -> str:
+    """``29 Dec 2026`` of ``2026-12-29``."""
+    return f"{int(date[8:10])} {datetime(int(date[:4]), int(date[5:7]), 1):%b %Y}"
+
+
+def money(amount: str | None, currency: str | None) -> str:
+    """``$84k``; ``no amount`` where there is none."""
+    return short_money(None if amount is None else parse_money(amount), currency or "")
+
+
+def what_changed(alert: Alert, zone: str) -> str:
+    """What changed, when, by which kind of writer, how long before the period's end."""
+    evidence = alert.evidence
+    parts = []
+    before, after = evidence.get("before"), evidence.get("after")
+    if before is not None and after is not None:
+        parts.append(f"{clean(before, 80)} to {clean(after, 80)}")
+    if isinstance(when := evidence.get("when"), str):
+        parts.append(_moment(when, zone))
+    writer = evidence.get("writer")
+    if isinstance(writer, str):
+        parts.append(_WRITERS.get(writer, f"by {clean(writer, 40)}"))
+    left = evidence.get("days_to_period_end")
+    if isinstance(left, int) and left >= 0:
+        parts.append("on the period's last day" if not left else f"{left} day{'s' * (left != 1)} before period end")
+    return ", ".join(parts)
+
+
+def _moment(when: str, zone: str) -> str:
+    try:
+        return moment(when, zone)
+    except (ValueError, OverflowError):
+        return clean(when, 40)
+
+
+def facts(alert: Alert) -> Iterator[str]:
+    """The rest of the evidence, a sentence each."""
+    for key, value in alert.evidence.items():
+        if key not in _SHOWN_APART and (said := _fact(clean(key, 40), value, alert)):
+            yield said
+
+
+def _fact(key: str, value: Any, alert: Alert) -> str:
+    label = _LABELS.get(key, key.replace("_", " "))
+    if value is None or value is False or value == []:
+        return ""
+    if value is True:
+        return label
+    if value == _UNKNOWN:
+        return f"{label}: not known, too little history"
+    if key == "off_list":
+        return f"{_money(value, alert.currency)} {label}"
+    if isinstance(value, list):
+        return f"{label}: " + "; ".join(_item(one) for one in value[:10])
+    return f"{label}: {_item(value)}"
+
+
+def _money(value: Any, currency: str | None) -> str:
+    try:
+        return money(str(value), currency)
+    except ValueError:
+        return clean(value, 40)
+
+
+def _item(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(clean(one, 80) for one in value.values() if one is not None)
+    return clean(value, 120)
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    text = text.strip()
+    return text and text[0].upper() + text[1:] + ("" if text[-1] in ".!?…" else ".")
