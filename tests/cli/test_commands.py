@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from wellwon import __version__
 from wellwon.cli import COMMANDS, UNLISTED, cli
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 
 ROOT = Path(__file__).parents[2]
 BAD = "window_day: 10\nrules:\n  late-discont: shadow\n"
@@ -89,9 +89,9 @@ def test_an_unknown_command_gets_a_suggestion() -> None:
 # --- rules ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in RULES])
+@pytest.mark.parametrize("name", [spec.name for spec in PATTERNS])
 def test_explain_prints_the_page_and_the_thresholds(name: str) -> None:
-    spec = next(spec for spec in RULES if spec.name == name)
+    spec = next(spec for spec in PATTERNS if spec.name == name)
     result = wellwon("explain", name)
     assert result.exit_code == 0
     assert spec.doc in result.output
@@ -105,9 +105,9 @@ def test_explain_suggests() -> None:
 
 
 def test_rules_for_people_and_machines() -> None:
-    assert [line.split()[0] for line in wellwon("rules").output.splitlines()[1:]] == [spec.name for spec in RULES]
+    assert [line.split()[0] for line in wellwon("rules").output.splitlines()[1:]] == [spec.name for spec in PATTERNS]
     listed = json.loads(wellwon("rules", "--json").output)
-    assert [rule["name"] for rule in listed] == [spec.name for spec in RULES]
+    assert [rule["name"] for rule in listed] == [spec.name for spec in PATTERNS]
     assert all({"default", "ge", "le", "unit", "doc"} == about.keys() for r in listed for about in r["params"].values())
 
 

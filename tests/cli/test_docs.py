@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from wellwon.cli import cli
 from wellwon.cli.docs import REGIONS, differences
 from wellwon.core.rule import param_fields
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +19,7 @@ def test_generated_pages_are_fresh() -> None:
     assert differences(ROOT) == [], "run `wellwon docs`"
 
 
-@pytest.mark.parametrize("spec", RULES, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", PATTERNS, ids=lambda spec: spec.name)
 def test_a_page_has_the_docstring_and_every_threshold(spec: object) -> None:
     page = (ROOT / "docs" / "rules" / f"{spec.name}.md").read_text()  # type: ignore[attr-defined]
     assert all(f"`{name}`" in page for name in param_fields(spec.params))  # type: ignore[attr-defined]

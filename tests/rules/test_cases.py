@@ -12,7 +12,7 @@ import yaml
 from wellwon.core import timeline
 from wellwon.core.rule import RuleSpec
 from wellwon.policy import compile_text
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 
 CASES = Path(__file__).parents[1] / "cases"
 SORTS = ("firing", "silent", "resolved")
@@ -41,7 +41,7 @@ def all_cases() -> list[Any]:
     """Every case of every rule, with a name that says which."""
     return [
         pytest.param(spec, sort, case, id=f"{spec.name}-{sort}-{number}")
-        for spec in RULES
+        for spec in PATTERNS
         if (CASES / f"{spec.name}.yaml").exists()
         for sort, cases in cases_of(spec.name).items()
         for number, case in enumerate(cases, start=1)
@@ -63,7 +63,7 @@ def test_case(spec: RuleSpec, sort: str, case: dict[str, Any]) -> None:
     assert re.fullmatch(r"[A-Z0-9].{15,}\.", case["why"]), f"one sentence: {case['why']!r}"
 
 
-@pytest.mark.parametrize("spec", RULES, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", PATTERNS, ids=lambda spec: spec.name)
 def test_example_on_the_page(spec: RuleSpec) -> None:
     examples = examples_of(spec)
     assert examples, "no timeline block on the page"
@@ -73,4 +73,4 @@ def test_example_on_the_page(spec: RuleSpec) -> None:
 
 
 def test_every_rule_has_a_case_file_and_every_case_file_a_rule() -> None:
-    assert sorted(path.stem for path in CASES.glob("*")) == sorted(spec.name for spec in RULES)
+    assert sorted(path.stem for path in CASES.glob("*")) == sorted(spec.name for spec in PATTERNS)

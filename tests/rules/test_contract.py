@@ -28,8 +28,10 @@ from wellwon.core.rule import (
     EVERYTHING,
     FAMILIES,
     INFO,
+    OWNER_SUBJECT,
     SEVERITIES,
     STAGE,
+    TEAM_SUBJECT,
     Finding,
     RuleSpec,
     View,
@@ -38,12 +40,12 @@ from wellwon.core.rule import (
     rule,
 )
 from wellwon.policy import compile_policy, compile_text, load_policy
-from wellwon.rules import RULES
+from wellwon.rules import GROUP_RULES, PATTERNS, RULES
 
 HEADINGS = ["What it looks for", "Why it matters", "Example", "When it is fine", "What to do"]
 EVIDENCE = {"before", "after", "when", "writer", "threshold", "days_to_period_end", "clears"}
 
-every_rule = pytest.mark.parametrize("spec", RULES, ids=lambda spec: spec.name)
+every_rule = pytest.mark.parametrize("spec", PATTERNS, ids=lambda spec: spec.name)
 
 encode = msgspec.msgpack.Encoder().encode
 
@@ -52,7 +54,7 @@ encode = msgspec.msgpack.Encoder().encode
 
 
 def test_names_are_unique_and_in_words() -> None:
-    names = [spec.name for spec in RULES]
+    names = [spec.name for spec in PATTERNS]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) for name in names)
 
@@ -69,6 +71,7 @@ def test_page_has_its_headings_in_order(spec: RuleSpec) -> None:
 def test_is_one_of_the_kinds_that_there_are(spec: RuleSpec) -> None:
     assert spec.family in FAMILIES
     assert spec.severity in SEVERITIES
+    assert (spec.subject in (OWNER_SUBJECT, TEAM_SUBJECT)) == (spec in GROUP_RULES)
     assert 0 < spec.reads <= EVERYTHING
     assert spec.deal_types
     assert spec.deal_types <= ANY_BUSINESS
@@ -199,7 +202,7 @@ TIMELINE = """
 
 
 def test_a_new_rule_needs_no_further_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    rules = (*RULES, TOY)
+    rules = (*PATTERNS, TOY)
 
     def with_toy(text: str) -> Ruleset:
         return compile_policy(load_policy(text, rules=rules))
@@ -217,8 +220,8 @@ def test_a_new_rule_needs_no_further_code(monkeypatch: pytest.MonkeyPatch) -> No
     from wellwon.cli import docs, explain
     from wellwon.runtime import metrics
 
-    monkeypatch.setattr(explain, "RULES", rules)
-    monkeypatch.setattr(metrics, "RULES", rules)
+    monkeypatch.setattr(explain, "PATTERNS", rules)
+    monkeypatch.setattr(metrics, "PATTERNS", rules)
     said = CliRunner().invoke(explain.command, ["restless-deal"])
     assert said.exit_code == 0
     assert "A deal that moves." in said.output
@@ -253,5 +256,5 @@ def test_a_rule_that_raises_stops_no_other() -> None:
 
 def test_the_params_of_a_rule_are_all_in_the_policy() -> None:
     policy = load_policy("")
-    for spec in RULES:
+    for spec in PATTERNS:
         assert policy.rules[spec.name].params.keys() == {field.name for field in fields(spec.params)}

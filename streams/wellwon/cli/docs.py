@@ -12,7 +12,7 @@ import click
 from wellwon.cli.failure import FAILED, BadInput
 from wellwon.cli.output import counted
 from wellwon.core.rule import RuleSpec, param_fields
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 
 NOTE = "<!-- generated from {source} by `make docs`: change it there -->"
 
@@ -50,7 +50,7 @@ def rule_table() -> str:
     """The README's table of rules."""
     rows = [
         (f"[{spec.name}](docs/rules/{spec.name}.md)", spec.family, spec.severity, spec.default_mode, spec.summary)
-        for spec in RULES
+        for spec in PATTERNS
     ]
     return table(("rule", "family", "severity", "mode", "what it looks for"), rows)
 
@@ -90,7 +90,7 @@ def files(root: Path) -> dict[str, str]:
     """Every page that is generated, wholly or in part: path and content."""
     from wellwon.cli.reference import policy_page, settings_page
 
-    found = {f"docs/rules/{spec.name}.md": rule_page(spec) for spec in RULES}
+    found = {f"docs/rules/{spec.name}.md": rule_page(spec) for spec in PATTERNS}
     found |= {"docs/reference/policy.md": policy_page(), "docs/reference/settings.md": settings_page()}
     for page, regions in REGIONS.items():
         text = (root / page).read_text(encoding="utf-8")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple
 
+from wellwon.core import timeline
 from wellwon.core.envelope import SCHEMA
+from wellwon.core.facts import encode_mark
 from wellwon.core.output import Output
 from wellwon.core.partition import Partition
 from wellwon.core.units import DAY, HOUR, format_instant, parse_instant
 from wellwon.core.wire import encode_clock
 from wellwon.policy import compile_text
+from wellwon.rules import bulk_push
 
 DEAL: Final = "006SM0000001Tb3YAE"
 SELLER: Final = {"id": "005SM0000002SelYAE", "kind": "user"}
@@ -155,6 +158,7 @@ def run(events: list[dict[str, Any]]) -> Output:
             said.alerts += output.alerts
             said.wins += output.wins
             said.rereads += output.rereads
+            said.facts += output.facts
             said.dead_letters += output.dead_letters
     return said
 
@@ -176,9 +180,20 @@ def examples() -> dict[str, dict[str, Any]]:
         found.setdefault("win.v1", json.loads(value))
     for _, value in said.rereads:
         found.setdefault("reread.v1.deal", json.loads(value))
+    found["alert.v1.owner"] = _of_an_owner()
+    found["fact.v1.deal"] = json.loads(said.facts[-1][1])
+    found["fact.v1.mark"] = json.loads(encode_mark(parse_instant(at), 2, 4))
+    found["fact.v1.policy"] = found[f"{SCHEMA}.policy"]
     found["reread.v1.entity"] = _lost()
     found["dead-letter.v1"] = _refused()
     return {f"{name}.json": example for name, example in found.items()}
+
+
+def _of_an_owner() -> dict[str, Any]:
+    """An alert about several deals: the first of the example on a rule's page."""
+    example = bulk_push.RULE.doc.partition("```timeline\n")[2].partition("```")[0]
+    told = [alert for seen in timeline.run(timeline.parse(example), compile_text) for alert in seen.alerts]
+    return next(alert for alert in told if alert["rule"] == bulk_push.RULE.name)
 
 
 def _lost() -> dict[str, Any]:

@@ -7,11 +7,11 @@ import click
 from wellwon.cli.failure import BadInput
 from wellwon.cli.output import columns, is_terminal
 from wellwon.core.rule import RuleSpec, param_fields
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 
 
 def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    return [spec.name for spec in RULES if spec.name.startswith(incomplete)]
+    return [spec.name for spec in PATTERNS if spec.name.startswith(incomplete)]
 
 
 @click.command()
@@ -21,7 +21,7 @@ def command(rule: str) -> None:
 
     `wellwon rules` lists the rules.
     """
-    by_name = {spec.name: spec for spec in RULES}
+    by_name = {spec.name: spec for spec in PATTERNS}
     if rule not in by_name:
         from wellwon.policy.problem import did_you_mean
 

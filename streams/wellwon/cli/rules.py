@@ -9,7 +9,7 @@ import click
 from wellwon.cli.output import columns, json_lines
 from wellwon.cli.reading import load
 from wellwon.core.rule import param_fields
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 
 
 @click.command()
@@ -33,9 +33,9 @@ def command(as_json: bool) -> None:
                     "params": param_fields(spec.params),
                     "in_force": dict(policy.rules[spec.name].params),
                 }
-                for spec in RULES
+                for spec in PATTERNS
             ]
         )
         return
-    rows = [(spec.name, spec.family, spec.severity, policy.rules[spec.name].mode, spec.summary) for spec in RULES]
+    rows = [(spec.name, spec.family, spec.severity, policy.rules[spec.name].mode, spec.summary) for spec in PATTERNS]
     columns(("rule", "family", "severity", "mode", "what it looks for"), rows)

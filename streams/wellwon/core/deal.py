@@ -57,6 +57,8 @@ class DateMove(msgspec.Struct, array_like=True, gc=False, frozen=True):
     new: int | None
     why: int
     crossed: bool = False
+    own: bool = False
+    """Written by the one who owned the deal."""
 
     @property
     def days(self) -> int:

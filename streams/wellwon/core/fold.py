@@ -325,7 +325,8 @@ def _close_date(deal: Deal, change: Change, why: int, was_open: bool, ruleset: R
             why = BUYER_PROCESS
     deal.close_date = new
     if old != new:
-        deal.dates = remember(deal.dates, DateMove(at, change.commit, old, new, why, crossed), MOVES_KEPT)
+        own = change.writer == deal.owner != ""
+        deal.dates = remember(deal.dates, DateMove(at, change.commit, old, new, why, crossed, own), MOVES_KEPT)
     _date_decides(deal, change.commit)
     return DATE
 

@@ -113,6 +113,13 @@ class ActiveRule:
     mode: str
 
 
+@dataclass(frozen=True, slots=True)
+class GroupRule(ActiveRule):
+    """A rule about an owner's or a team's deals, and the deal types that it counts."""
+
+    deal_types: frozenset[str]
+
+
 Question = tuple[str, "Check", Any]
 """A rule's name, its check and its parameters."""
 Questions = tuple[tuple[Question, ...], bool]
@@ -192,6 +199,12 @@ class Ruleset:
     closed_days: int = 100
     """Days after which a closed deal leaves the state; never below 91, so that won-reversed can see its 90 days."""
     exemptions: tuple[ExemptDeals, ...] = ()
+    teams: dict[str, str] = field(default_factory=dict)
+    """Owner to team."""
+    team_label: str = ""
+    """The label of a deal that names its team, where its owner is in none."""
+    group_rules: tuple[GroupRule, ...] = ()
+    """Rules asked of an owner's or a team's deals; those that are not off, in registry order."""
 
     @cached_property
     def tail_ms(self) -> int:

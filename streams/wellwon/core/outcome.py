@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from wellwon.core import lifecycle, records
-from wellwon.core.engine import Step, ask_all, deal_type_of
+from wellwon.core.engine import LATE, Step, ask_all, deal_type_of
 from wellwon.core.exemption import exempted
+from wellwon.core.facts import fact_record, is_counted
 from wellwon.core.model import DELETED, OPEN, WON, Ruleset
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
@@ -68,7 +69,14 @@ class Outcomes:
             self._win(out, key, state)
         if exempt_until >= 0 and not 0 <= state.wake_at <= exempt_until and any(not a.closed_at for a in state.alerts):
             state.wake_at = exempt_until
+        if origin is not None and state.now.stage and (done.refolded or done.outcome == LATE or self._counts(state)):
+            record = fact_record(key, state, self._ruleset, origin[2], refolded=done.refolded)
+            out.facts.append((key, record))
         return state
+
+    def _counts(self, state: State) -> bool:
+        """Whether the change that was folded last may have changed the deal's fact."""
+        return bool(state.tail) and is_counted(state.now, state.tail[-1], self._ruleset)
 
     def _reconcile(
         self,

@@ -47,6 +47,8 @@ class Output:
     wins: list[tuple[bytes, bytes]] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     rereads: list[tuple[bytes, bytes]] = field(default_factory=list)
+    facts: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """For the rollup: how deals stand (see `facts`)."""
     states: dict[bytes, bytes | None] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
 

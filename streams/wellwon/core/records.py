@@ -10,6 +10,7 @@ import msgspec
 from wellwon.core.deal import Deal
 from wellwon.core.lifecycle import RETRACTED, Transition, fingerprint
 from wellwon.core.model import Ruleset
+from wellwon.core.rule import DEAL, OWNER_SUBJECT
 from wellwon.core.units import format_date, format_instant, format_money, format_percent
 from wellwon.core.win import Win
 
@@ -47,14 +48,47 @@ def alert_title(deal_id: str, deal: Deal, what: str) -> str:
     return (name + tail)[:TITLE_MAX]
 
 
+def group_alert_record(subject: str, transition: Transition, at: int) -> bytes:
+    """One transition of an alert about an owner's or a team's deals, ``alert.v1``; ``subject`` as ``owner:005A``."""
+    kind, _, who = subject.partition(":")
+    about = {
+        "subject": {"kind": kind, "id": who},
+        "opportunity_id": "",
+        "owner_id": who if kind == OWNER_SUBJECT else "",
+        "name": "",
+        "segment": "",
+        "amount": None,
+        "currency": None,
+        "close_date": None,
+    }
+    title = f"{who[: TITLE_MAX // 4]} - {_what(transition)}"[:TITLE_MAX]
+    return _alert(subject, about, transition, "team", title, at)
+
+
 def alert_record(deal_id: str, deal: Deal, transition: Transition, family: str, segment: str, at: int) -> bytes:
-    """One transition of an alert, ``alert.v1``."""
+    """One transition of an alert about a deal, ``alert.v1``."""
+    about = {
+        "subject": {"kind": DEAL, "id": deal_id},
+        "opportunity_id": deal_id,
+        "owner_id": deal.owner,
+        "name": deal.name,
+        "segment": segment,
+        "amount": None if deal.amount is None else format_money(deal.amount),
+        "currency": deal.currency or None,
+        "close_date": None if deal.close_date is None else format_date(deal.close_date),
+    }
+    return _alert(deal_id, about, transition, family, alert_title(deal_id, deal, _what(transition)), at)
+
+
+def _what(transition: Transition) -> str:
+    if transition.finding is not None:
+        return transition.finding.title
+    return f"{transition.alert.rule} {_ENDINGS.get(transition.reason, 'no longer holds')}"
+
+
+def _alert(subject: str, about: dict[str, Any], transition: Transition, family: str, title: str, at: int) -> bytes:
     alert, finding = transition.alert, transition.finding
-    mark = fingerprint(alert.rule, deal_id, alert.period)
-    if finding is not None:
-        what, evidence = finding.title, finding.evidence
-    else:
-        what, evidence = f"{alert.rule} {_ENDINGS.get(transition.reason, 'no longer holds')}", {}
+    mark = fingerprint(alert.rule, subject, alert.period)
     return encode_json(
         {
             "schema": ALERT_SCHEMA,
@@ -67,18 +101,12 @@ def alert_record(deal_id: str, deal: Deal, transition: Transition, family: str, 
             "family": family,
             "severity": alert.severity,
             "mode": alert.mode,
-            "opportunity_id": deal_id,
-            "owner_id": deal.owner,
-            "name": deal.name,
-            "segment": segment,
-            "amount": None if deal.amount is None else format_money(deal.amount),
-            "currency": deal.currency or None,
-            "close_date": None if deal.close_date is None else format_date(deal.close_date),
+            **about,
             "period": alert.period,
             "opened_at": format_instant(alert.opened_at),
             "at": format_instant(at),
-            "title": alert_title(deal_id, deal, what),
-            "evidence": evidence,
+            "title": title,
+            "evidence": {} if finding is None else finding.evidence,
             "covered_by": alert.covered_by or None,
         }
     )

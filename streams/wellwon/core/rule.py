@@ -35,6 +35,12 @@ WARNING: Final = "warning"
 HIGH: Final = "high"
 SEVERITIES: Final = (INFO, WARNING, HIGH)
 
+DEAL: Final = "deal"
+OWNER_SUBJECT: Final = "owner"
+TEAM_SUBJECT: Final = "team"
+SUBJECTS: Final = (DEAL, OWNER_SUBJECT, TEAM_SUBJECT)
+"""What a rule may be asked of, and an alert be about."""
+
 FAMILIES: Final = ("price", "timing", "forecast", "stage", "pressure", "data", "team")
 
 NEW_BUSINESS: Final = frozenset({"new", "expansion", "channel"})
@@ -156,6 +162,8 @@ class RuleSpec:
     """Without this its mode is off: activities that are fed (`model.ACTIVITIES`), or a field that is mapped."""
     rests_on: int = 0
     """Parts of a deal without which it can never hold; what else it reads only adds to it."""
+    subject: str = DEAL
+    """What it is asked of: a deal, or the deals of an owner or of a team (see `group`)."""
 
     @property
     def where(self) -> str:
@@ -190,6 +198,7 @@ def rule(
     deal_types: frozenset[str] = NEW_BUSINESS,
     needs: str = "",
     rests_on: int | None = None,
+    subject: str = DEAL,
 ) -> Callable[[Check], RuleSpec]:
     """Make a `RuleSpec` of a check function; pass the module's ``__doc__`` as ``doc``.
 
@@ -211,6 +220,7 @@ def rule(
             summary=page.partition("\n")[0],
             needs=needs,
             rests_on=reads & DATA if rests_on is None else rests_on,
+            subject=subject,
         )
 
     return decorate

@@ -19,6 +19,7 @@ record); a time with a Z is UTC. Then ``field=value`` pairs (quotes around blank
 ``bulk-of=a,b``                 the changes a and b turned out to be part of a bulk edit
 ``inbound`` ``answer=traded``   a touch (also ``outbound``); an answer to an alert
 ``line=L1``                     a line item: ``quantity= unit_price= list_price= removed=true``
+``deal=a`` ``deal=a1..a8``      another deal than the one without a name; several, one record each
 ==============================  ==========================================================================
 
 At the end stands what is told: ``! RULE SEVERITY``, ``resolved RULE REASON`` or ``won READING``, several joined by
@@ -39,9 +40,11 @@ import msgspec
 
 from wellwon.core import items
 from wellwon.core.calendar import FiscalCalendar
+from wellwon.core.facts import encode_mark
 from wellwon.core.lifecycle import COVERED
 from wellwon.core.model import Ruleset
 from wellwon.core.partition import Partition
+from wellwon.core.rollup import Rollup
 from wellwon.core.units import DAY, HOUR, format_instant, parse_date, parse_instant
 from wellwon.core.wire import encode_clock
 
@@ -177,11 +180,25 @@ def _instant(line: Line, calendar: FiscalCalendar) -> int:
     return round(local.timestamp() * 1_000)
 
 
-def _record(line: Line, at: int) -> bytes:
-    """The wire form of what a line writes."""
+def _deals(line: Line) -> list[str]:
+    """The deals that a line is about."""
+    named = next((word[5:] for word in line.words if word.startswith("deal=")), DEAL)
+    first, several, last = named.partition("..")
+    if not several:
+        return [named]
+    name = first.rstrip("0123456789")
+    try:
+        numbers = range(int(first.removeprefix(name)), int(last.removeprefix(name)) + 1)
+    except ValueError:
+        raise TimelineError(f"line {line.number}: {named!r} is no range of deals such as a1..a8") from None
+    return [f"{name}{number}" for number in numbers]
+
+
+def _record(line: Line, at: int, deal: str) -> bytes:
+    """The wire form of what a line writes of a deal."""
     wire: dict[str, Any] = {
         "id": f"line {line.number}",
-        "opportunity_id": DEAL,
+        "opportunity_id": deal,
         "source": "timeline",
         "occurred_at": format_instant(at),
         "kind": items.CHANGED,
@@ -196,6 +213,8 @@ def _record(line: Line, at: int) -> bytes:
             wire |= {"kind": items.ACTIVITY, "direction": word}
         elif not given:
             raise TimelineError(f"line {line.number}: {word!r} is neither field=value nor a known word")
+        elif name == "deal":
+            continue
         elif name == "by":
             kind, colon, person = value.partition(":")
             wire["writer"] = {"id": person, "kind": kind} if colon else {"id": value, "kind": items.USER}
@@ -233,18 +252,20 @@ def run(
     ``store`` is filled with what the partition keeps: the deal's state is under `DEAL`.
     """
     calendar = compile_policy(timeline.policy).calendar
-    partition = Partition(0, timeline.policy, {} if store is None else store, compile_policy)
+    played = _Played(timeline.policy, compile_policy, {} if store is None else store)
     seen: list[Seen] = []
     latest = 0
     for line in timeline.lines:
         at = _instant(line, calendar)
         for midnight in _midnights(calendar, latest, at):
             seen.append(Seen(midnight, None))
-            _apply(partition, _Record(None, encode_clock(midnight), len(seen)), seen[-1])
+            played.apply(None, encode_clock(midnight), seen[-1])
         latest = max(latest, at)
         seen.append(Seen(at, line))
-        key, value = (DEAL.encode(), _record(line, at)) if line.words else (None, encode_clock(at))
-        _apply(partition, _Record(key, value, len(seen)), seen[-1])
+        if not line.words:
+            played.apply(None, encode_clock(at), seen[-1])
+        for deal in _deals(line) if line.words else ():
+            played.apply(deal.encode(), _record(line, at, deal), seen[-1])
     return seen
 
 
@@ -262,16 +283,30 @@ def _midnights(calendar: FiscalCalendar, after: int, before: int) -> list[int]:
     return [at for at in ticks if after < at < before]
 
 
-def _apply(partition: Partition, record: _Record, seen: Seen) -> None:
-    outputs = [partition.apply([record])]
-    while (settled := partition.settle()) is not None:
-        outputs.append(settled)
-    for output in outputs:
-        for dead in output.dead_letters:
-            where = "between lines" if seen.line is None else f"line {seen.line.number}"
-            raise TimelineError(f"{where}: {dead.rule or dead.reason}: {dead.detail}")
-        seen.alerts += [msgspec.json.decode(value) for _, value in output.alerts]
-        seen.wins += [msgspec.json.decode(value) for _, value in output.wins]
+class _Played:
+    """A partition and a rollup of their own."""
+
+    def __init__(self, policy: str, compile_policy: Callable[[str], Ruleset], store: dict[bytes, bytes]) -> None:
+        self._partition = Partition(0, policy, store, compile_policy)
+        self._rollup = Rollup(0, policy, {}, compile_policy)
+        self._offset = 0
+
+    def apply(self, key: bytes | None, value: bytes, seen: Seen) -> None:
+        """Play a record, and note what is said of it."""
+        self._offset += 1
+        outputs = [self._partition.apply([_Record(key, value, self._offset)])]
+        while (settled := self._partition.settle()) is not None:
+            outputs.append(settled)
+        told = [fact for output in outputs for fact in output.facts]
+        if key is None:
+            told.append((b"", encode_mark(self._partition.clock, 0, 1)))
+        outputs.append(self._rollup.apply(_Record(deal, fact, self._offset) for deal, fact in told))
+        for output in outputs:
+            for dead in output.dead_letters:
+                where = "between lines" if seen.line is None else f"line {seen.line.number}"
+                raise TimelineError(f"{where}: {dead.rule or dead.reason}: {dead.detail}")
+            seen.alerts += [msgspec.json.decode(value) for _, value in output.alerts]
+            seen.wins += [msgspec.json.decode(value) for _, value in output.wins]
 
 
 def check(

@@ -9,10 +9,12 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
+from wellwon.core.facts import encode_mark
 from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.model import Ruleset
 from wellwon.core.output import DeadLetter, Output
 from wellwon.core.partition import Partition
+from wellwon.core.rollup import Rollup
 from wellwon.core.units import format_instant
 from wellwon.core.wire import encode_clock
 from wellwon.history.clock import Tick, with_clock
@@ -82,7 +84,7 @@ class Summary:
 
 
 class Replay:
-    """Runs one partition over a log and hands on the records that the topics would hold."""
+    """Runs one partition and a rollup over a log and hands on the records that the topics would hold."""
 
     def __init__(
         self,
@@ -95,6 +97,7 @@ class Replay:
     ) -> None:
         """``policy`` is the policy's text; each callback gets the value of one record, in order."""
         self._partition = Partition(0, policy, {}, compile_policy)
+        self._rollup = Rollup(0, policy, {}, compile_policy)
         self._alert = alert
         self._win = win
         self._dead_letter = dead_letter
@@ -131,9 +134,14 @@ class Replay:
     def _apply(self, records: list[LogRecord]) -> None:
         if not records:
             return
-        self._take(self._partition.apply(records))
+        outputs = [self._partition.apply(records)]
         while (settled := self._partition.settle()) is not None:
-            self._take(settled)
+            outputs.append(settled)
+        facts = [value for out in outputs for _, value in out.facts]
+        facts.append(encode_mark(self._partition.clock, 0, 1))
+        for out in outputs:
+            self._take(out)
+        self._take(self._rollup.apply(LogRecord(None, value, 0) for value in facts))
 
     def _take(self, out: Output) -> None:
         summary = self.summary

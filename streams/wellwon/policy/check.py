@@ -24,6 +24,7 @@ def check_meaning(reader: Reader, found: dict[str, Any], specs: Sequence[RuleSpe
     _pipelines(reader, found.get("pipelines", []))
     _writers(reader, found.get("writers", {}))
     _categories(reader, found)
+    _teams(reader, found)
     _segments(reader, found)
     _rules(reader, found.get("activities", NOT_FED), found.get("rules", {}), specs, ())
     for i, segment in enumerate(found.get("segments", [])):
@@ -135,6 +136,15 @@ def open_stages(found: dict[str, Any]) -> list[str]:
 def segment_names(found: dict[str, Any]) -> list[str]:
     """The names of all segments, the last one's among them."""
     return [*(segment["name"] for segment in found.get("segments", ()) if "name" in segment), DEFAULT_SEGMENT]
+
+
+def _teams(reader: Reader, found: dict[str, Any]) -> None:
+    homes: dict[str, str] = {}
+    for team, owners in found.get("teams", {}).items():
+        for i, owner in enumerate(owners):
+            if homes.setdefault(owner, team) != team:
+                said = f"owner '{owner}' is in team '{homes[owner]}' already: an owner has one team"
+                reader.say_at(("teams", team, i), said)
 
 
 def _segments(reader: Reader, found: dict[str, Any]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from wellwon.core.calendar import FiscalCalendar
-from wellwon.core.model import DEAL_TYPES, OFF, ActiveRule, ExemptDeals, Pipeline, Ruleset, Segment
+from wellwon.core.model import DEAL_TYPES, OFF, ActiveRule, ExemptDeals, GroupRule, Pipeline, Ruleset, Segment
+from wellwon.core.rule import DEAL
 from wellwon.core.units import MINUTE
 from wellwon.policy.load import load_policy
 from wellwon.policy.model import Exemption, PipelinePolicy, Policy, SegmentPolicy, When, id_forms
@@ -31,6 +33,9 @@ def compile_policy(policy: Policy) -> Ruleset:
         bulk_records=policy.bulk_records,
         closed_days=policy.closed_days,
         exemptions=tuple(_exemption(policy, exemption, calendar) for exemption in policy.exemptions),
+        teams={form: team for team, owners in policy.teams.items() for owner in owners for form in id_forms(owner)},
+        team_label=policy.team_label,
+        group_rules=tuple(_group_rules(policy)),
     )
 
 
@@ -59,7 +64,7 @@ def _segment(policy: Policy, segment: SegmentPolicy) -> Segment:
     active = [
         (segment.rules[spec.name].deal_types, _active(policy, segment, i))
         for i, spec in enumerate(policy.specs)
-        if segment.rules[spec.name].mode != OFF
+        if segment.rules[spec.name].mode != OFF and spec.subject == DEAL
     ]
     return Segment(
         name=segment.name,
@@ -85,6 +90,14 @@ def _exemption(policy: Policy, written: Exemption, calendar: FiscalCalendar) -> 
         segments=frozenset(written.segments),
         rules=frozenset(written.rules),
     )
+
+
+def _group_rules(policy: Policy) -> Iterator[GroupRule]:
+    """Owners and teams have deals of every segment: for them the general rules hold."""
+    for spec in policy.specs:
+        chosen = policy.rules[spec.name]
+        if spec.subject != DEAL and chosen.mode != OFF:
+            yield GroupRule(spec, spec.params(**chosen.params), chosen.mode, chosen.deal_types)
 
 
 def _active(policy: Policy, segment: SegmentPolicy, number: int) -> ActiveRule:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from wellwon.core.deal import Deal
 from wellwon.core.engine import deal_type_of, segment_of
 from wellwon.core.model import DELETED, OFF, OPEN, SHADOW, Ruleset
-from wellwon.core.rule import AMOUNT, CATEGORY, DATE, NEXT_STEP, PRICE, STAGE, TOUCH, RuleSpec, param_fields
+from wellwon.core.rule import AMOUNT, CATEGORY, DATE, DEAL, NEXT_STEP, PRICE, STAGE, TOUCH, RuleSpec, param_fields
 from wellwon.core.state import AlertState, State
 from wellwon.core.units import format_date
 from wellwon.policy.exempt import exemption_of
@@ -82,12 +82,13 @@ def explain(deal_id: str, state: State, ruleset: Ruleset, policy: Policy) -> Exp
     deal_type = deal_type_of(deal, ruleset)
     chosen = next(one for one in policy.segments if one.name == segment.name).rules
     answers = []
-    for spec in policy.specs:
+    specs = [spec for spec in policy.specs if spec.subject == DEAL]
+    for spec in specs:
         now = Situation(deal, state.at, ruleset, segment, spec.params(**chosen[spec.name].params))
         answer = _answer(spec, chosen[spec.name], deal_type, now, state.alerts)
         answers.append(replace(answer, untold=_untold(answer, deal_id, now, policy)))
     parts = 0
-    for spec in policy.specs:
+    for spec in specs:
         parts |= spec.reads
     return Explanation(deal_id, deal, state.at, segment.name, deal_type, tuple(answers), tuple(moves_of(deal, parts)))
 

@@ -29,16 +29,16 @@ from wellwon.policy.norms import NORMS, as_norms_file, check_norms
 from wellwon.policy.problem import PolicyError
 from wellwon.policy.published import NormsText
 from wellwon.policy.read import Reader
-from wellwon.policy.shape import policy_shape
+from wellwon.policy.shape import LABELS, policy_shape
 from wellwon.policy.written import read_yaml
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 
 WINDOW_DAYS = {"quarter": 10, "month": 4}
 COMMIT_LOCK_DAYS = {"quarter": 30, "month": 10}
 
 
 def load_policy(
-    text: str, file: str = "policy.yaml", rules: Sequence[RuleSpec] = RULES, norms: NormsText | None = None
+    text: str, file: str = "policy.yaml", rules: Sequence[RuleSpec] = PATTERNS, norms: NormsText | None = None
 ) -> Policy:
     """The policy that a YAML text means; an empty text is the defaults.
 
@@ -117,6 +117,8 @@ def _filled_in(
         activities=activities,
         norms=norms,
         norms_file=norms_file,
+        teams={team: tuple(owners) for team, owners in found.get("teams", {}).items()},
+        team_label=found.get("team_label", "").removeprefix(LABELS),
         origins=origins,
         file=file,
     )

@@ -269,6 +269,10 @@ class Policy:
     activities: str = NOT_FED
     """Which calls, mails and meetings are fed (`core.model.ACTIVITIES`)."""
     version: int = 1
+    teams: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Team to the ids of its owners; without any, the organisation is one team."""
+    team_label: str = ""
+    """The label of a deal that names its team, where its owner is in none."""
     origins: dict[tuple[str | int, ...], int] = field(default_factory=dict, compare=False)
     file: str = field(default="policy.yaml", compare=False)
     norms: NormsFile | None = field(default=None, compare=False)

@@ -24,13 +24,13 @@ from wellwon.policy.forms import (
 from wellwon.policy.load import load_policy
 from wellwon.policy.row import Row
 from wellwon.policy.shape import policy_shape
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 
 ID = "urn:wellwon:policy"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def policy_schema(rules: Sequence[RuleSpec] = RULES) -> dict[str, Any]:
+def policy_schema(rules: Sequence[RuleSpec] = PATTERNS) -> dict[str, Any]:
     """What `load_policy` takes, as far as a schema can say it."""
     return {
         "$schema": DIALECT,
@@ -40,7 +40,7 @@ def policy_schema(rules: Sequence[RuleSpec] = RULES) -> dict[str, Any]:
     }
 
 
-def policy_defaults(rules: Sequence[RuleSpec] = RULES) -> dict[str, Any]:
+def policy_defaults(rules: Sequence[RuleSpec] = PATTERNS) -> dict[str, Any]:
     """The values of an empty policy that are single ones, by key."""
     policy = load_policy("", rules=rules)
     return {
@@ -127,4 +127,6 @@ def _choice(shape: Choice) -> dict[str, Any]:
     if not shape.prefix:
         return {"enum": options}
     own = {"type": "string", "pattern": f"^{shape.prefix.replace('.', '[.]')}.+$"}
+    if not shape.options:
+        return own
     return {"anyOf": [{"enum": options}, own]}

@@ -194,6 +194,14 @@ def policy_shape(rules: Sequence[RuleSpec]) -> Section:
             "least_amount": _LEAST_AMOUNT,
             "norms_file": Text("File of the segments' norms beside the policy, as `wellwon norms` writes it."),
             "norms": NORMS,
+            "teams": Mapping(
+                "Teams and the CRM users who own their deals; without any, the organisation is one team.",
+                "a team",
+                Many("Ids of the owners.", Text("User id."), at_least=1),
+            ),
+            "team_label": Choice(
+                "The organisation's own field that names a deal's team, where its owner is in none.", (), prefix=LABELS
+            ),
             "segments": Many("Segments, in order; deals that match none are in the last, default.", segment),
             "rules": by_rule,
             "exemptions": Many("Who and what is exempt, until when and why.", _EXEMPTION),

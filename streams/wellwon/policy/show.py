@@ -12,6 +12,7 @@ from wellwon.policy.delivery_show import delivery_rows, format_rate
 from wellwon.policy.model import Exemption, Policy, RulePolicy, SegmentPolicy, When
 from wellwon.policy.read import Path
 from wellwon.policy.row import DEFAULT, Row, row
+from wellwon.policy.shape import LABELS
 
 GENERAL = (
     "version",
@@ -47,6 +48,10 @@ def rows(policy: Policy) -> Iterator[Row]:
     for currency, rate in policy.plan_rates.items():
         yield row(policy, ("plan_rates", currency), format_rate(rate))
     yield row(policy, ("least_amount",), format_money(policy.least_amount))
+    for team, owners in policy.teams.items():
+        yield row(policy, ("teams", team), list(owners))
+    if policy.team_label:
+        yield row(policy, ("team_label",), LABELS + policy.team_label)
     waiting = {spec.name: f"{DEFAULT}: {spec.default_mode}" for spec in waits(policy)}
     for name, rule in policy.rules.items():
         for told in _rule(policy, ("rules", name), f"rules.{name}", rule):

@@ -6,10 +6,13 @@ from wellwon.core.rule import RuleSpec
 from wellwon.rules import (
     amount_cut_before_close,
     amount_spike,
+    borrowed_from_next_period,
+    bulk_push,
     category_flip_flop,
     category_stage_mismatch,
     close_date_push,
     commit_slip,
+    discount_concentration,
     discount_creep,
     last_day_parking,
     late_commit,
@@ -19,6 +22,7 @@ from wellwon.rules import (
     missing_amount,
     next_step_missing,
     past_due_close_date,
+    period_end_load,
     period_end_push,
     pull_in_without_progress,
     push_to_close,
@@ -48,3 +52,15 @@ RULES: tuple[RuleSpec, ...] = (
     last_day_parking.RULE,
     late_owner_change.RULE,
 )
+"""Asked of a deal."""
+
+GROUP_RULES: tuple[RuleSpec, ...] = (
+    bulk_push.RULE,
+    period_end_load.RULE,
+    discount_concentration.RULE,
+    borrowed_from_next_period.RULE,
+)
+"""Asked of an owner's or a team's deals, by the rollup."""
+
+PATTERNS: tuple[RuleSpec, ...] = RULES + GROUP_RULES
+"""All that people can read about, and set in the policy."""

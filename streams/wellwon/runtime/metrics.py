@@ -17,7 +17,7 @@ from wellwon.core.lifecycle import CHANGED, OPENED, RESOLVED
 from wellwon.core.output import Counts
 from wellwon.core.rule import SEVERITIES
 from wellwon.core.win import READINGS
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 SLICE_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
@@ -85,7 +85,7 @@ class Metrics:
         self.rewritten = counter("foreign_states", "States rewritten after a worker that had lost them wrote them.")
         self.ready = gauge("worker_ready", "1 when the worker holds its states and processes.")
         # A counter that is born at 1 has not risen, as Prometheus sees it: what is known beforehand begins at 0.
-        for spec in RULES:
+        for spec in PATTERNS:
             self.rule_seconds.labels(spec.name)
             for severity in SEVERITIES:
                 self.open.labels(spec.name, severity)

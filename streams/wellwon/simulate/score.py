@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wellwon.core.lifecycle import RETRACTED
-from wellwon.core.rule import SEVERITIES
+from wellwon.core.rule import DEAL, SEVERITIES
 from wellwon.simulate.label import LOOKALIKE, NEAR_MISS, RULES, Label
 
 ALERT_MODE = "alert"
@@ -48,8 +48,9 @@ class Said:
         """The latest win record by deal."""
 
     def alert(self, alert: dict[str, Any]) -> None:
-        """Take in an alert record."""
-        self.alerts.setdefault(alert["opportunity_id"], []).append(alert)
+        """Take in an alert record; what is said of owners and teams is no deal's."""
+        if alert["subject"]["kind"] == DEAL:
+            self.alerts.setdefault(alert["opportunity_id"], []).append(alert)
 
     def win(self, win: dict[str, Any]) -> None:
         """Take in a win record."""

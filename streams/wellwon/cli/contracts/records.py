@@ -19,7 +19,7 @@ from wellwon.cli.contracts.forms import (
 from wellwon.core import lifecycle
 from wellwon.core.model import MODES
 from wellwon.core.records import ALERT_SCHEMA, TITLE_MAX, WIN_SCHEMA
-from wellwon.core.rule import FAMILIES, SEVERITIES
+from wellwon.core.rule import FAMILIES, SEVERITIES, SUBJECTS
 from wellwon.core.win import READINGS
 
 DEAD_LETTER_SCHEMA: Final = "dead-letter.v1"
@@ -38,7 +38,7 @@ def alert() -> Schema:
     properties = {
         "schema": {"const": ALERT_SCHEMA},
         "id": text("fingerprint:revision. A repeat has the same."),
-        "fingerprint": text("What the alert is about: rule, deal, period in which it opened."),
+        "fingerprint": text("What the alert is about: rule, deal (or owner:ID, team:NAME), period."),
         "revision": {"type": "integer", "minimum": 1, "description": "Rises by one with each transition."},
         "transition": words("What happened.", (lifecycle.OPENED, lifecycle.CHANGED, lifecycle.RESOLVED)),
         "reason": text("Why: change, clock, policy, covered; of a resolution also retracted, cleared, closed ..."),
@@ -46,11 +46,18 @@ def alert() -> Schema:
         "family": words("What kind of rule.", (*FAMILIES, "")),
         "severity": words("How much it matters.", SEVERITIES),
         "mode": words("shadow: to be counted, not told.", MODES[1:]),
+        "subject": {
+            "type": "object",
+            "description": "What it is about: a deal, or the deals of an owner or of a team.",
+            "properties": {"kind": words("Deal, owner or team.", SUBJECTS), "id": text("Its id, or the team's name.")},
+            "required": ["kind", "id"],
+        },
         **SHARED,
         "amount": maybe({**MONEY_OUT, "description": "Amount of the deal now."}),
         "currency": {"type": ["string", "null"], "description": "ISO 4217 code of the amount."},
         "close_date": maybe({**DATE, "description": "Close date of the deal now."}),
-        "period": text("Fiscal period in which it opened: 2026-Q4."),
+        "opportunity_id": text("Id of the deal; empty where it is about an owner's or a team's deals."),
+        "period": text("Fiscal period in which it opened, or that it is about: 2026-Q4."),
         "opened_at": instant("When it opened."),
         "at": instant("When this transition happened."),
         "title": text("A line for people: customer, amount, what happened.", maxLength=TITLE_MAX),
@@ -58,7 +65,8 @@ def alert() -> Schema:
         "covered_by": {"type": ["string", "null"], "description": "Fingerprint of the alert that leads in its stead."},
     }
     doc = "One transition of one alert. Read by id: the highest revision of a fingerprint is how it stands."
-    return {"title": ALERT_SCHEMA, **record(properties, tuple(properties), doc)}
+    required = tuple(name for name in properties if name != "subject")  # it came later
+    return {"title": ALERT_SCHEMA, **record(properties, required, doc)}
 
 
 def win() -> Schema:

@@ -1,0 +1,120 @@
+"""The deals of an owner or of a team, as a rule about them sees them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, cast
+
+from wellwon.core.calendar import FiscalCalendar, Period
+from wellwon.core.deal import standing
+from wellwon.core.facts import Fact
+from wellwon.core.model import ALERT, OPEN, Ruleset
+from wellwon.core.rule import NEW_BUSINESS, OWNER_SUBJECT, TEAM_SUBJECT, TIME, Check, Finding, RuleSpec, rule
+
+EVERYONE: Final = "all"
+"""The one team of an organisation whose policy knows no teams."""
+
+
+def team_of(fact: Fact, ruleset: Ruleset) -> str:
+    """The team that a deal belongs to, empty for none: its owner's, else the one that its label names."""
+    if not ruleset.teams and not ruleset.team_label:
+        return EVERYONE
+    return ruleset.teams.get(fact.owner) or fact.label
+
+
+def subjects_of(fact: Fact, ruleset: Ruleset) -> tuple[str, ...]:
+    """Whose a deal is: ``owner:005A``, ``team:East``."""
+    team = team_of(fact, ruleset)
+    owner = (f"{OWNER_SUBJECT}:{fact.owner}",) if fact.owner else ()
+    return (*owner, f"{TEAM_SUBJECT}:{team}") if team else owner
+
+
+class GroupView:
+    """The deals of one owner or team and one fiscal period at an instant, with the calendar at hand.
+
+    A rule whose answer time alone can change says when, by `wakes_at`; until then its answer stands.
+    """
+
+    __slots__ = ("at", "deals", "period", "ruleset", "wake_at")
+
+    def __init__(self, deals: Sequence[Fact], period: Period, at: int, ruleset: Ruleset) -> None:
+        self.deals = deals
+        self.period = period
+        self.at = at
+        self.ruleset = ruleset
+        self.wake_at = -1
+
+    def wakes_at(self, at: int) -> None:
+        """Ask to be run again at this instant (ignored if it has passed)."""
+        if at > self.at and (self.wake_at < 0 or at < self.wake_at):
+            self.wake_at = at
+
+    @property
+    def calendar(self) -> FiscalCalendar:
+        """The organisation's fiscal calendar."""
+        return self.ruleset.calendar
+
+    def in_period(self, day: int | None) -> bool:
+        """Whether a date lies in the period."""
+        return day is not None and self.period.start_day <= day <= self.period.end_day
+
+    def in_window(self, fact: Fact, at: int) -> bool:
+        """Whether an instant lies in the window of the period, as the deal's segment has it."""
+        segment = self.ruleset.segment_by_name.get(fact.segment) or self.ruleset.segments[-1]
+        first = self.calendar.window_start(self.period, segment.window_days)
+        return first <= self.calendar.local_day(at) <= self.period.end_day
+
+    def wins(self) -> list[Fact]:
+        """The deals won in the period, local time."""
+        start, end = self.period.start_at, self.period.end_at
+        return [fact for fact in self.deals if start <= fact.won_at < end]
+
+
+def was_open(fact: Fact, at: int) -> bool:
+    """Whether a deal was open just before an instant."""
+    return fact.first_at < at and (fact.status == OPEN or fact.closed_at >= at)
+
+
+def dated(fact: Fact, at: int) -> int | None:
+    """The close date that stood just before an instant."""
+    return standing(fact.moves, at, fact.close_date)
+
+
+def in_main_currency(facts: Iterable[Fact]) -> tuple[str, list[Fact]]:
+    """The currency that most of the deals are in, and those deals: amounts in two currencies do not add up.
+
+    Deals without an amount are in none.
+    """
+    priced = [fact for fact in facts if fact.amount is not None and fact.amount > 0]
+    counts = Counter(fact.currency for fact in priced)
+    main = min(counts, key=lambda currency: (-counts[currency], currency), default="")
+    return main, [fact for fact in priced if fact.currency == main]
+
+
+GroupCheck = Callable[[GroupView, Any], Finding | None]
+
+
+def group_rule(
+    name: str, *, subject: str, severity: str, params: type[Any], doc: str | None, mode: str = ALERT
+) -> Callable[[GroupCheck], RuleSpec]:
+    """Make a `RuleSpec` of a check that asks an owner's or a team's deals; pass the module's ``__doc__`` as ``doc``.
+
+    ``deal_types`` of such a rule are those of the deals that it counts.
+    """
+    declare = rule(
+        name,
+        family="team",
+        severity=severity,
+        reads=TIME,
+        params=params,
+        doc=doc,
+        mode=mode,
+        deal_types=NEW_BUSINESS,
+        subject=subject,
+    )
+
+    def decorate(check: GroupCheck) -> RuleSpec:
+        return declare(cast(Check, check))
+
+    return decorate
