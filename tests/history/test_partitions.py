@@ -70,7 +70,7 @@ def test_partitions_and_replay_agree(tmp_path: Path) -> None:
             log = logs[zlib.crc32(item.key) % PARTITIONS]
             log.append(Record(item.key, item.value, len(log)))
     outputs: list[Output] = []
-    rollup = Rollup(0, policy, {}, compile_text)
+    rollup = Rollup(policy, {}, compile_text)
     for part, log in zip(parts, logs, strict=True):
         # Slices as they happen to come, and what is due settled only at the end.
         outputs += [part.apply(log[start : start + 97]) for start in range(0, len(log), 97)]

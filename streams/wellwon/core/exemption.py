@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wellwon.core.deal import Deal
+from wellwon.core.facts import Fact
 from wellwon.core.model import ALERT, SHADOW, ExemptDeals, Ruleset
 
 
@@ -19,7 +20,17 @@ def exempted(
     return modes, ends_at
 
 
-def _matches(exemption: ExemptDeals, deal_id: str, deal: Deal, segment: str, ruleset: Ruleset) -> bool:
+def uncounted(rule: str, fact: Fact, at: int, ruleset: Ruleset) -> bool:
+    """Whether a rule about an owner's or a team's deals leaves this one out at an instant."""
+    return any(
+        at < exemption.ends_at
+        and exemption.holds_for(rule)
+        and _matches(exemption, fact.deal, fact, fact.segment, ruleset)
+        for exemption in ruleset.exemptions
+    )
+
+
+def _matches(exemption: ExemptDeals, deal_id: str, deal: Deal | Fact, segment: str, ruleset: Ruleset) -> bool:
     pipeline = deal.pipeline if deal.pipeline in ruleset.pipelines else ruleset.default_pipeline
     asked = (
         (exemption.deals, deal_id),

@@ -79,6 +79,7 @@ class Fact(msgspec.Struct, array_like=True, gc=False, frozen=True):
     label: str
     """Value of the policy's ``team_label``, empty where it names none."""
     segment: str
+    pipeline: str
     deal_type: str
     currency: str
     amount: int | None
@@ -149,6 +150,7 @@ def fact_record(key: bytes, state: State, ruleset: Ruleset, offset: int, *, refo
             "owner_id": deal.owner,
             "team_label": deal.labels.get(ruleset.team_label, "") if ruleset.team_label else "",
             "segment": state.segment,
+            "pipeline": deal.pipeline,
             "deal_type": deal_type_of(deal, ruleset),
             "currency": deal.currency,
             "amount": None if amount is None else format_money(amount),
@@ -187,6 +189,7 @@ def read_fact(wire: dict[str, Any]) -> Fact:
         owner=wire["owner_id"],
         label=wire["team_label"],
         segment=wire["segment"],
+        pipeline=wire["pipeline"],
         deal_type=wire["deal_type"],
         currency=wire["currency"],
         amount=None if wire["amount"] is None else parse_money(wire["amount"]),

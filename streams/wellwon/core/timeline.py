@@ -288,7 +288,7 @@ class _Played:
 
     def __init__(self, policy: str, compile_policy: Callable[[str], Ruleset], store: dict[bytes, bytes]) -> None:
         self._partition = Partition(0, policy, store, compile_policy)
-        self._rollup = Rollup(0, policy, {}, compile_policy)
+        self._rollup = Rollup(policy, {}, compile_policy)
         self._offset = 0
 
     def apply(self, key: bytes | None, value: bytes, seen: Seen) -> None:

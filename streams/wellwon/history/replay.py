@@ -97,7 +97,7 @@ class Replay:
     ) -> None:
         """``policy`` is the policy's text; each callback gets the value of one record, in order."""
         self._partition = Partition(0, policy, {}, compile_policy)
-        self._rollup = Rollup(0, policy, {}, compile_policy)
+        self._rollup = Rollup(policy, {}, compile_policy)
         self._alert = alert
         self._win = win
         self._dead_letter = dead_letter

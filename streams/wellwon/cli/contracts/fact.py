@@ -33,6 +33,7 @@ def _deal() -> Schema:
         "owner_id": text("CRM user who owns the deal."),
         "team_label": text("Value of the label that the policy's team_label names; else empty."),
         "segment": text("The policy's segment that the deal is in."),
+        "pipeline": text("The CRM's word for its sales process."),
         "deal_type": words("What kind of business it is.", DEAL_TYPES),
         "currency": text("ISO 4217 code of the amount."),
         "amount": maybe({**MONEY_OUT, "description": "Amount of a year."}),
