@@ -271,7 +271,7 @@ def test_a_kind_by_its_name() -> None:
     with pytest.raises(ValueError, match="did you mean salesforce-history"):
         kind_named("salesforce-histori")
     with pytest.raises(ValueError, match="there are changes, salesforce-cdc"):
-        kind_named("hubspot")
+        kind_named("oracle")
 
 
 def test_a_public_export_saved_by_a_spreadsheet() -> None:

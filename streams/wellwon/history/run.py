@@ -226,6 +226,8 @@ def _notes(gathered: Gathered, total: _Part, policy: Policy) -> Iterator[str]:
         yield f"amounts are in several currencies, by deals: {listed}"
     if total.silent:
         yield f"{total.silent:,} deals have no history in these files: nothing can be said of them"
+    if unmapped := gathered.left_out.get("field_not_mapped", 0):
+        yield f"{unmapped:,} rows are of fields that the policy does not map: they are not read"
     if repeated := gathered.left_out.get("repeated_row", 0):
         yield f"{repeated:,} rows have the id of another row: the last one counts"
     if total.failures:

@@ -21,6 +21,7 @@ from wellwon.sources.history import (
     Story,
     fields_by_plain_name,
     long_id,
+    user_id,
 )
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.stage_history import Description, found, is_description
@@ -38,6 +39,10 @@ _ID_PREFIXES: Final = ("005", "00G", "001", "012")  # of users, queues, accounts
 
 class FieldHistory:
     """OpportunityFieldHistory, with Opportunity if at hand."""
+
+    def recognises(self, table: Table) -> bool:
+        """See `history.Format`."""
+        return has(table, "opportunityid", "createddate", "field", "newvalue")
 
     def layouts(self, tables: Sequence[Table], view: SourceView, options: Options) -> list[Layout]:
         """See `history.Format`: Opportunity first, because it describes the deals."""
@@ -165,7 +170,7 @@ class _History:
         except ValueError as error:
             return find.rejected(line, cells, place, str(error))
         identity = cells[self._id].strip() if self._id >= 0 else ""
-        user = long_id(cells[self._user]) if self._user >= 0 else ""
+        user = user_id(cells[self._user]) if self._user >= 0 else ""
         text = cells[self._new] or (cells[self._old] if self._old >= 0 else "")
         values = [ours, old, new, text.startswith(_ID_PREFIXES)]
         return Entry(long_id(cells[self._deal]), at, user, identity, line, self._number, values, ended=ended)

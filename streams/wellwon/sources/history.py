@@ -86,6 +86,9 @@ class Layout(Protocol):
 class Format(Protocol):
     """A kind of export: its files, and what all rows of one deal tell together."""
 
+    def recognises(self, table: Table) -> bool:
+        """The file is a history of this kind, by its header alone."""
+
     def layouts(self, tables: Sequence[Table], view: SourceView, options: Options) -> list[Layout]:
         """The files, in the order in which they are to be read. Raises `NotATable`."""
 
@@ -107,6 +110,8 @@ class Save:
     """What the row says of the time before it."""
     begins: bool = True
     """If this is the deal's first save, it created the deal."""
+    kind: str = ""
+    """The writer's kind where the source says it; empty: the policy knows."""
 
 
 class CellReader:
@@ -194,6 +199,11 @@ def long_id(text: str) -> str:
     return (salesforce_id(text) if len(text) == 15 else None) or text
 
 
+def user_id(text: str) -> str:
+    """Who wrote, as the core keeps it."""
+    return long_id(text)[:TEXT_KEPT]
+
+
 class Story:
     """Turns the saves of one deal, given in order of time, into changes."""
 
@@ -242,7 +252,17 @@ class Story:
         user = save.user
         # Rows of one user and second are one save and what automation made of it.
         transaction = f"{self._deal}:{save.at}:{user}"
-        return Told(identity, self._deal, self._source, save.at, kind, user, self._kind_of(user), transaction, values)
+        return Told(
+            identity,
+            self._deal,
+            self._source,
+            save.at,
+            kind,
+            user,
+            save.kind or self._kind_of(user),
+            transaction,
+            values,
+        )
 
 
 def filled(values: dict[str, Any]) -> dict[str, Any]:

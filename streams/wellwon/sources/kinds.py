@@ -11,6 +11,7 @@ from wellwon.sources.change import Ignored, Outcome, Rejected
 from wellwon.sources.field_history import FieldHistory
 from wellwon.sources.generic import read_change
 from wellwon.sources.history import Format, Options
+from wellwon.sources.hubspot_history import HubSpotHistory
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.salesforce import SalesforceCdc
 from wellwon.sources.stage_history import StageHistory
@@ -43,8 +44,13 @@ KINDS: Final[dict[str, Kind]] = {
             "Salesforce Change Data Capture events (CometD, Pub/Sub, Kafka Connect), one JSON object a line",
             records=lambda view: SalesforceCdc(view).read,
         ),
-        Kind("salesforce-history", "OpportunityHistory as CSV, with Opportunity if at hand", tables=StageHistory()),
-        Kind("salesforce-field-history", "OpportunityFieldHistory as CSV", tables=FieldHistory()),
+        Kind(
+            "salesforce-history",
+            "OpportunityHistory (CSV, Parquet), with Opportunity if at hand",
+            tables=StageHistory(),
+        ),
+        Kind("salesforce-field-history", "OpportunityFieldHistory (CSV, Parquet)", tables=FieldHistory()),
+        Kind("hubspot-history", "HubSpot's deal_property_history (CSV, Parquet)", tables=HubSpotHistory()),
     )
 }
 
@@ -70,7 +76,7 @@ def read_files(kind: Kind, files: Sequence[str], view: SourceView, options: Opti
     read = kind.records(view)
     for name in files:
         for number, line in _lines(name):
-            if number == 1 and (looks := _table_kind(line)):
+            if number == 1 and (looks := _table_kind(name, line)):
                 raise NotATable(f"{shown(name)}:1: this looks like {looks}, not {kind.name}")
             if not line.strip():
                 yield Ignored("empty")
@@ -81,14 +87,33 @@ def read_files(kind: Kind, files: Sequence[str], view: SourceView, options: Opti
                 yield outcome
 
 
-def _table_kind(line: bytes) -> str | None:
-    """The kind of export of which this would be the header."""
-    if b"{" in line:
+def guess_kind(files: Sequence[str]) -> Kind:
+    """The kind that the files are by their headers. Raises `NotATable` where that is not plain, and OSError."""
+    found = {kind.name for name in files if (kind := _kind_of(name)) is not None}
+    if len(found) == 1:
+        return KINDS[found.pop()]
+    said = f"they look like {' and '.join(sorted(found))}" if found else "no header that is known here"
+    raise NotATable(f"{', '.join(map(shown, files))}: {said}: say which kind it is, one of {', '.join(KINDS)}")
+
+
+def _kind_of(name: str) -> Kind | None:
+    with stream(content_of(name)) as file:
+        first = file.readline(LINE_MAX)
+    if first.lstrip().startswith(b"{"):
+        return KINDS["salesforce-cdc" if b"ChangeEventHeader" in first else CHANGES]
+    table = open_table(name)
+    return next((kind for kind in KINDS.values() if kind.tables and kind.tables.recognises(table)), None)
+
+
+def _table_kind(name: str, line: bytes) -> str | None:
+    """The kind of table of which this would be the header."""
+    if b"{" in line or not line.strip():
         return None
-    text = line.decode(errors="replace").lower()
-    if "opportunityid" not in text.replace(" ", "").replace("_", ""):
+    try:
+        table = open_table(name, line)
+    except NotATable:
         return None
-    return "salesforce-field-history" if "newvalue" in text else "salesforce-history"
+    return next((kind.name for kind in KINDS.values() if kind.tables and kind.tables.recognises(table)), None)
 
 
 def _lines(name: str) -> Iterator[tuple[int, bytes]]:

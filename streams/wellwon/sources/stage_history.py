@@ -22,6 +22,7 @@ from wellwon.sources.history import (
     fields_by_plain_name,
     filled,
     long_id,
+    user_id,
 )
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.table import Cells, NotATable, Table, has
@@ -37,13 +38,21 @@ _BEFORE: Final = {
 }
 _LATER: Final = ("prevforecastupdate", "prevopportunitystageupdate")
 """Columns besides those of `_BEFORE` that are filled only in rows that came after another one."""
-_NO_DESCRIPTION: Final = frozenset(("stage", "amount", "close_date", "forecast_category", "next_step"))
+NO_DESCRIPTION: Final = frozenset(("stage", "amount", "close_date", "forecast_category", "next_step"))
 """Fields whose history is told: what a file of Opportunity says of them is only how they ended."""
+_FACTS: Final = {"isclosed": "is_closed", "iswon": "is_won"}
 _A_DAY: Final = 86_400_000
 
 
 class StageHistory:
     """OpportunityHistory, with Opportunity if at hand."""
+
+    def recognises(self, table: Table) -> bool:
+        """See `history.Format`."""
+        if has(table, "fivetranstart", "id", "stagename"):
+            return True
+        told = any(has(table, column) for column in ("stagename", "amount", "closedate"))
+        return has(table, "opportunityid", "createddate") and told and not has(table, "newvalue")
 
     def layouts(self, tables: Sequence[Table], view: SourceView, options: Options) -> list[Layout]:
         """See `history.Format`: Opportunity first, because it describes the deals."""
@@ -112,7 +121,7 @@ class Description:
         self._columns = [
             (place, ours)
             for place, name in enumerate(table.columns)
-            if (ours := fields.get(name)) and ours not in _NO_DESCRIPTION
+            if (ours := fields.get(name)) and ours not in NO_DESCRIPTION
         ]
         self.fields = tuple(ours for _, ours in self._columns)
         self._id = self._find.place("id")
@@ -154,6 +163,8 @@ class _History:
             for place, name in enumerate(table.columns)
             if name in fields and not (both and name == "forecastcategory")
         ]
+        if self._versions:  # who closed it says so himself, whatever the policy calls the stages
+            columns += [(place, ours) for name, ours in _FACTS.items() if (place := find.place(name)) >= 0]
         if not columns:
             raise NotATable(f"{table.file}:1: no column that a field is mapped to (StageName, CloseDate)")
         self.fields = tuple(ours for _, ours in columns)
@@ -209,7 +220,7 @@ class _History:
         deal = long_id(cells[self._deal])
         own = long_id(cells[self._id]) if self._id >= 0 else ""
         identity = f"{deal}@{at}" if self._versions else own
-        user = long_id(cells[self._user]) if self._user >= 0 else ""
+        user = user_id(cells[self._user]) if self._user >= 0 else ""
         return Entry(deal, at, user, identity, line, self._number, values, before, later, ended, created)
 
 
