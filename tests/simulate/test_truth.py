@@ -15,12 +15,13 @@ import pytest
 
 from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.output import DeadLetter
+from wellwon.core.units import DAY
 from wellwon.history.replay import Replay, Summary
 from wellwon.policy import compile_text
 from wellwon.simulate import Delivery, Label, Simulation
 from wellwon.simulate.label import NEAR_MISS, PRESSURED, RULES
 from wellwon.simulate.near_misses import NEAR_MISSES
-from wellwon.simulate.organisation import policy_text
+from wellwon.simulate.organisation import LOST_STAGE, WON_STAGE, policy_text
 from wellwon.simulate.score import Said, Score, score
 
 
@@ -58,7 +59,7 @@ def run(simulation: Simulation, policy: str = "") -> Run:
 @pytest.fixture(scope="module", params=[(1, 1), (4, 12)], ids="seed {0[0]}, {0[1]} quarters".format)
 def played(request: pytest.FixtureRequest) -> Run:
     seed, quarters = request.param
-    return run(Simulation(seed, 2_000, quarters, pressured=0.3, lookalikes=0.3, near_misses=0.25))
+    return run(Simulation(seed, 2_000, quarters, pressured=0.5, lookalikes=0.25, near_misses=0.2))
 
 
 def test_every_record_is_applied(played: Run) -> None:
@@ -72,7 +73,7 @@ def test_every_record_is_applied(played: Run) -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_what_was_planted_is_found(played: Run, rule: str) -> None:
     found = played.score.rules[rule]
-    assert found.hits >= 50
+    assert found.hits >= 30
     assert found.recall >= 0.95, played.kinds(found.missed)
 
 
@@ -83,7 +84,7 @@ def test_what_is_said_was_planted(played: Run, rule: str) -> None:
 
 
 def test_lookalikes_stay_silent(played: Run) -> None:
-    assert played.score.lookalikes == 600
+    assert played.score.lookalikes == 500
     assert played.score.false_flags_per_100 <= 0.5, played.kinds(list(played.score.flagged_lookalikes))
 
 
@@ -101,7 +102,7 @@ def test_severities_are_those_of_the_catalogue(played: Run) -> None:
 
 
 def test_wins_read_as_they_were_won(played: Run) -> None:
-    assert played.score.wins >= 500
+    assert played.score.wins >= 400
     assert len(played.score.misread_wins) <= 0.01 * played.score.wins, played.score.misread_wins[:5]
 
 
@@ -123,8 +124,39 @@ def test_one_save_is_one_message(played: Run) -> None:
 
 
 def test_a_calm_organisation_is_left_in_peace() -> None:
+    """Under one message per 100 open deals and week is what people can bear; nothing is what these deals deserve."""
     calm = run(Simulation(9, 2_000, quarters=2, pressured=0))
+    weeks = open_deal_weeks(Simulation(9, 2_000, quarters=2, pressured=0))
+    assert weeks > 10_000
+    assert 100 * len(calm.said.all_messages()) / weeks < 1
     assert calm.said.all_messages() == []
+
+
+def test_a_thoughtless_organisation_is_still_bearable() -> None:
+    """The same without anybody who writes down next steps: quiet deals speak up, and people can still bear it."""
+
+    class Thoughtless(Simulation):
+        def deliveries(self) -> Iterator[Delivery]:
+            for delivery in super().deliveries():
+                if b'"next_step"' not in delivery.value:
+                    yield delivery
+
+    calm = run(Thoughtless(9, 2_000, quarters=2, pressured=0))
+    messages = calm.said.all_messages()
+    assert {message["rule"] for message in messages} >= {"quiet-commit"}
+    assert 100 * len(messages) / open_deal_weeks(Simulation(9, 2_000, quarters=2, pressured=0)) < 1
+
+
+def open_deal_weeks(simulation: Simulation) -> float:
+    """How many weeks its deals were open, all together."""
+    opened: dict[bytes, int] = {}
+    closed: dict[bytes, int] = {}
+    for delivery in simulation:
+        opened.setdefault(delivery.key, delivery.at)
+        stage = orjson.loads(delivery.value).get("values", {}).get("stage")
+        if stage in (WON_STAGE, LOST_STAGE):
+            closed[delivery.key] = delivery.at
+    return sum(closed.get(deal, simulation.until) - at for deal, at in opened.items()) / (7 * DAY)
 
 
 STRICT = """
@@ -138,14 +170,24 @@ rules:
   close-date-push: {long_days: 20, single_days: 40}
   past-due-close-date: {days: 1}
   pull-in-without-progress: {progress_days: 1}
+  quiet-commit: {days: 12}
+  category-flip-flop: {reversals: 2}
+  amount-spike: {raise_percent: 30}
+  next-step-missing: {days: 20}
+  last-day-parking: {days: 20}
+  late-owner-change: {close_days: 20}
+  late-commit: {progress_days: 1}
 """
+
+NO_NUMBER = {"reopened by mistake", "omitted early", "amount in time"}
+"""Near misses of patterns that know no threshold."""
 
 
 def test_near_misses_are_near() -> None:
     """With thresholds a little lower they are flagged: that they are silent otherwise says something."""
     strict = run(Simulation(5, 1_200, pressured=0, lookalikes=0, near_misses=0.5), policy_text() + STRICT)
     flagged = {strict.labels[deal].kind for deal in strict.score.flagged_near_misses}
-    assert flagged == set(NEAR_MISSES) - {"reopened by mistake"}, "this one knows no number"
+    assert flagged == set(NEAR_MISSES) - NO_NUMBER
 
 
 def test_lookalikes_look_alike() -> None:

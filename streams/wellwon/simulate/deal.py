@@ -63,6 +63,8 @@ class Draft:
     lines: tuple[Line, ...] = ()
     cursor: int = 0
     """Instant of the latest save."""
+    attended: bool = True
+    """Its seller keeps the next step up to date while it is promised or nearly done (see `attention`)."""
 
     def __post_init__(self) -> None:
         rng, segment = self.rng, self.segment
@@ -155,8 +157,8 @@ class Draft:
             "forecast_category": self.category,
             "close_date": format_date(close_date),
         }
-        if estimate:
-            values["amount"] = format_money(self.amount * self.rng.randrange(97, 104) // 100)
+        roughly = format_money(self.amount * self.rng.randrange(97, 104) // 100)
+        values["amount"] = roughly if estimate else None
         if self.term:
             values["term_months"] = self.term
         lead = self.rng.random() < 0.15
@@ -244,11 +246,12 @@ class Draft:
         first_date: int | None = None,
         days: int = 0,
         priced: bool = True,
+        **more: Any,
     ) -> None:
         """From creation to a stage, reached on the day ``by`` at the latest, priced on the way.
 
         The price is set when the deal comes to Proposal or, if it does not, with its last step. ``first_date`` is a
-        date it is created with that is put right within the first week.
+        date it is created with that is put right within the first week. ``more`` goes to the creation.
         """
         rng = self.rng
         path = [stage for stage in range(1, reach + 1) if stage in (reach, PROPOSAL) or rng.random() < 0.45]
@@ -257,7 +260,7 @@ class Draft:
         # A working day is at most two days before the day meant: keep the order, and a day for the price to settle.
         step = (by - start) // len(path) if path else 0
         start = by - step * len(path)
-        self.create(start, close_date if first_date is None else first_date)
+        self.create(start, close_date if first_date is None else first_date, **more)
         if first_date is not None:
             self.redate(self.on(workday(start) + (3 if step > 6 else 1)), close_date)
         priced_at_stage = PROPOSAL if PROPOSAL in path else reach

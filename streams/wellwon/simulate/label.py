@@ -16,6 +16,16 @@ RULES: Final = (
     "pull-in-without-progress",
     "commit-slip",
     "reopened-deal",
+    "late-commit",
+    "quiet-commit",
+    "category-flip-flop",
+    "category-stage-mismatch",
+    "amount-spike",
+    "missing-amount",
+    "next-step-missing",
+    "late-stage-creation",
+    "last-day-parking",
+    "late-owner-change",
 )
 """The patterns that the simulator plants and therefore can also promise to be absent."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from wellwon.core.units import DAY, MINUTE, SECOND, format_date, format_money
+from wellwon.simulate import promise_stories, record_stories
 from wellwon.simulate.deal import BY_FIELD, BY_LIST, PRICED, UNPRICED, Draft, later
 from wellwon.simulate.label import Planted
 from wellwon.simulate.machine import BY_MACHINE
@@ -194,5 +195,7 @@ LOOKALIKES: Final[dict[str, Callable[[Draft], Planted]]] = {
     "legal review": legal_review,
     "renewal": renewal,
     **BY_MACHINE,
+    **promise_stories.ALIKE,
+    **record_stories.ALIKE,
 }
 """Stories by what they look like, and are not."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from wellwon.core.units import HOUR, MINUTE, format_date
+from wellwon.simulate import promise_stories, record_stories
 from wellwon.simulate.deal import BY_FIELD, BY_LIST, PRICED, UNPRICED, Draft
 from wellwon.simulate.healthy import finish
 from wellwon.simulate.label import Planted
@@ -224,5 +225,7 @@ NEAR_MISSES: Final[dict[str, Callable[[Draft], Planted]]] = {
     "pull-in with progress": pull_in_with_progress,
     "early downgrade": early_downgrade,
     "reopened by mistake": reopened_by_mistake,
+    **promise_stories.NEAR,
+    **record_stories.NEAR,
 }
 """Stories by what they come close to."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from wellwon.core.units import DAY, HOUR, MINUTE, format_date
+from wellwon.simulate import promise_stories, record_stories
 from wellwon.simulate.deal import BY_FIELD, BY_LIST, PRICED, UNPRICED, Draft
 from wellwon.simulate.healthy import finish
 from wellwon.simulate.label import Planted
@@ -94,7 +95,7 @@ def push_to_close(draft: Draft) -> Planted:
     draft.priced_by(*PRICED)
     days = some_workdays(rng, quarter.window + 1, quarter.end, 4)
     concession = rng.randrange(350, 450, 50)
-    story = rng.choice(("pulled in", "committed", "jumped"))
+    story, beside = rng.choice(("pulled in", "committed", "jumped")), tuple[str, ...]()
     if story == "pulled in":
         draft.mature(quarter.window - rng.randrange(12, 25), NEGOTIATION, quarter.end + rng.randrange(6, 26))
         draft.redate(draft.on(days[0]), quarter.end - 1)
@@ -110,6 +111,7 @@ def push_to_close(draft: Draft) -> Planted:
         draft.forecast(draft.on(days[0]), "Commit")
         draft.price(draft.on(days[1]), draft.discount + concession)
         draft.redate(draft.on(days[2]), quarter.end)
+        beside = ("late-commit",)
         reason = "committed without progress, cheaper, re-dated, all in the last days"
     else:
         draft.mature(quarter.window - rng.randrange(12, 25), EVALUATION, quarter.end - 2)
@@ -118,7 +120,7 @@ def push_to_close(draft: Draft) -> Planted:
         draft.price(draft.on(days[2]), draft.discount + concession)
         reason = "two stages at once, re-dated, cheaper, all in the last days"
     draft.win(draft.on(days[3]))
-    return Planted(("push-to-close",), reason, "pressured", severity="warning")
+    return Planted(("push-to-close", *beside), reason, "pressured", severity="warning")
 
 
 def close_date_push(draft: Draft) -> Planted:
@@ -248,5 +250,7 @@ PRESSURES: Final[dict[str, Callable[[Draft], Planted]]] = {
     "amount-cut-before-close": amount_cut_before_close,
     "past-due-close-date": past_due_close_date,
     "reopened-deal": reopened_deal,
+    **promise_stories.PLANTED,
+    **record_stories.PLANTED,
 }
 """Stories by the pattern that they plant."""

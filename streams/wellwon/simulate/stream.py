@@ -18,6 +18,7 @@ import orjson
 
 from wellwon.core.envelope import SCHEMA
 from wellwon.core.units import SECOND, format_instant
+from wellwon.simulate.attention import attend
 from wellwon.simulate.deal import Draft
 from wellwon.simulate.healthy import healthy
 from wellwon.simulate.label import HEALTHY, LOOKALIKE, NEAR_MISS, PRESSURED, Label, Planted
@@ -129,6 +130,7 @@ class Simulation:
             kind, planted = healthy(draft)
         else:
             planted = STORIES[group][kind](draft)
+        attend(draft, self.until)
         self._stories.append((group, kind, planted))
         return draft
 
