@@ -54,6 +54,7 @@ def alert_record(rule: str = "late-discount", deal: str = "d1", revision: int = 
         "name": f"Acme {deal}",
         "segment": "default",
         "amount": "88000.00",
+        "annual_amount": changes.get("amount", "88000.00"),
         "currency": "USD",
         "close_date": "2026-12-31",
         "period": "2026-Q4",

@@ -360,6 +360,16 @@ def test_old_norms_are_noted_and_no_failure(a_year: Path) -> None:
     assert "days ago, on 2020-01-31: `wellwon norms` makes them anew" in checked.output
 
 
+def test_exemptions_that_ended_are_noted(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    ended = "  - {owners: [a], until: 2020-01-31, reason: a new territory}\n"
+    file.write_text(f"exemptions:\n{ended}{ended.replace('2020', '2080')}")
+    checked = wellwon("policy", "check", str(file))
+    assert checked.exit_code == 0
+    said = "note: this exemption ended on 2020-01-31 (a new territory): it can be removed"
+    assert checked.output.splitlines()[1:] == [f"{file}:2: {said}"]
+
+
 def test_too_little_history_is_said(a_year: Path) -> None:
     policy = str(a_year / "policy.yaml")
     made = wellwon("norms", "changes", str(a_year / "year.jsonl"), "--policy", policy, "--until", "2026-07-10")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -14,7 +15,7 @@ from wellwon.cli.output import columns, counted, json_lines, shown_name
 from wellwon.cli.reading import load
 from wellwon.core.units import day_of
 from wellwon.policy import Policy, PolicyError, PolicyProblem
-from wellwon.policy.norms import age
+from wellwon.policy.notes import notes
 
 FILE = click.argument("file", required=False, envvar="WELLWON_POLICY")
 
@@ -65,8 +66,9 @@ def check(file: str | None, as_json: bool) -> None:
         json_lines([_plain(problem) for problem in found])
     elif policy is not None:
         click.echo(f"{shown_name(file)}: good. {summary(policy)}")
-        if policy.norms and (said := age(policy.norms, day_of(datetime.now(UTC).date()))):
-            click.echo(f"{policy.norms_file or shown_name(file)}: note: {said}")
+        today = day_of(datetime.now(ZoneInfo(policy.calendar.zone)).date())
+        for note in notes(policy, today):
+            click.echo(f"{note.file}:{note.place.line}: note: {note.message}")
     else:
         for problem in found:
             click.echo(str(problem))

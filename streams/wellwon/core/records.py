@@ -58,6 +58,7 @@ def group_alert_record(subject: str, transition: Transition, at: int) -> bytes:
         "name": "",
         "segment": "",
         "amount": None,
+        "annual_amount": None,
         "currency": None,
         "close_date": None,
     }
@@ -74,6 +75,7 @@ def alert_record(deal_id: str, deal: Deal, transition: Transition, family: str, 
         "name": deal.name,
         "segment": segment,
         "amount": None if deal.amount is None else format_money(deal.amount),
+        "annual_amount": None if deal.annual_amount is None else format_money(deal.annual_amount),
         "currency": deal.currency or None,
         "close_date": None if deal.close_date is None else format_date(deal.close_date),
     }

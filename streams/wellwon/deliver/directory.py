@@ -95,7 +95,7 @@ class Directory:
     def material(self, alert: Alert) -> bool:
         """Whether the deal is large enough for people to be told."""
         try:
-            amount = None if alert.amount is None else parse_money(alert.amount)
+            amount = None if alert.annual_amount is None else parse_money(alert.annual_amount)
         except ValueError:
             amount = None
         return is_material(self.policy, alert.segment, amount, alert.currency or "")

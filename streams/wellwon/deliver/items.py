@@ -38,6 +38,7 @@ class Alert(msgspec.Struct, frozen=True):
     period: str = ""
     opened_at: str = ""
     amount: str | None = None
+    annual_amount: str | None = None
     currency: str | None = None
     close_date: str | None = None
     evidence: dict[str, Any] = {}

@@ -54,6 +54,9 @@ def alert() -> Schema:
         },
         **SHARED,
         "amount": maybe({**MONEY_OUT, "description": "Amount of the deal now."}),
+        "annual_amount": maybe(
+            {**MONEY_OUT, "description": "Amount of a year, where a term is mapped; else the amount."}
+        ),
         "currency": {"type": ["string", "null"], "description": "ISO 4217 code of the amount."},
         "close_date": maybe({**DATE, "description": "Close date of the deal now."}),
         "opportunity_id": text("Id of the deal; empty where it is about an owner's or a team's deals."),
