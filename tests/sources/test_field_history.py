@@ -50,7 +50,11 @@ def test_rows_of_one_save_are_one_change_and_the_first_old_values_a_snapshot() -
         )
     )
     assert [(o["kind"], o["writer"]["id"], o["values"]) for o in found] == [
-        ("snapshot", "", {"close_date": "2026-03-31", "discount_percent": "10", "stage": "Prospecting"}),
+        (
+            "snapshot",
+            "",
+            {"close_date": "2026-03-31", "discount_percent": "10", "amount": None, "stage": "Prospecting"},
+        ),
         ("changed", U, {"close_date": "2026-06-30", "discount_percent": "22.5"}),
         ("changed", U, {"amount": "84000.00"}),
         ("changed", V, {"stage": "Qualification"}),

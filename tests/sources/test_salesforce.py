@@ -127,7 +127,14 @@ def test_creation_takes_what_is_filled() -> None:
         "discount_percent": "12.5",
         "labels.region": "EMEA",
         "term_months": "24",
+        "next_step": None,
     }
+
+
+def test_a_creation_tells_that_it_has_no_amount() -> None:
+    """CometD leaves out what is empty; where the field is not read at all, nothing is known of it."""
+    created = event({"StageName": "Prospecting"}, "CREATE", changedFields=[])
+    assert one(created)["values"] == {"stage": "Prospecting", "amount": None, "next_step": None}
 
 
 def test_a_merged_event_is_a_change_for_each_record() -> None:

@@ -91,7 +91,7 @@ def test_data_loader() -> None:
         (
             "created",
             "2026-02-07T20:47:49Z",
-            {"stage": "Prospecting", "close_date": "2026-03-01", "forecast_category": "Best Case"},
+            {"stage": "Prospecting", "amount": None, "close_date": "2026-03-01", "forecast_category": "Best Case"},
         ),
         ("changed", "2026-02-08T20:47:49Z", {"amount": "1000.00", "forecast_category": "Commit"}),
     ]
@@ -144,7 +144,7 @@ def test_an_american_spreadsheet_of_minutes() -> None:
         "008Wx0000000001AAA,006Wx0000000001AAA,02/23/26 08:55 PM,Prospecting,,03/31/26,FALSE\n"
     )
     assert told(sheet) == [
-        ("created", "2026-02-23T20:55:00Z", {"stage": "Prospecting", "close_date": "2026-03-31"}),
+        ("created", "2026-02-23T20:55:00Z", {"stage": "Prospecting", "amount": None, "close_date": "2026-03-31"}),
         ("changed", "2026-02-24T02:20:00Z", {"stage": "Closed Won", "amount": "1500.00", "close_date": "2026-02-23"}),
     ]
 

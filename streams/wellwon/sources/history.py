@@ -21,7 +21,7 @@ from wellwon.core.items import CHANGED, CREATED, DELETED, SNAPSHOT
 from wellwon.core.wire import TEXT_KEPT, is_identifier
 from wellwon.sources.change import Ignored, Rejected
 from wellwon.sources.dates import DateReader
-from wellwon.sources.mapping import READ, SourceView, read, salesforce_id
+from wellwon.sources.mapping import EMPTY_TELLS, READ, SourceView, read, salesforce_id
 from wellwon.sources.table import Cells, Table, joined, number, plain
 from wellwon.sources.told import Told
 
@@ -267,4 +267,4 @@ class Story:
 
 def filled(values: dict[str, Any]) -> dict[str, Any]:
     """The values that are not empty."""
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None or name in EMPTY_TELLS}

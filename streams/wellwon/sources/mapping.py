@@ -35,6 +35,9 @@ FORECAST_CATEGORIES: Final[dict[str, str]] = {
 """Salesforce's internal names (`ForecastCategory`) to the labels that people see (`ForecastCategoryName`)."""
 
 
+EMPTY_TELLS: Final = frozenset({"amount", "next_step"})
+"""Fields of which a rule asks whether they are empty: a whole record that has them without a value says so."""
+
 BULK_WINDOW_MS: Final = 60_000
 """Saves of one person within this time count together."""
 

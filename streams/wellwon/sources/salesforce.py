@@ -31,7 +31,7 @@ from wellwon.sources.change import (
     change_event,
 )
 from wellwon.sources.lines import LineItems
-from wellwon.sources.mapping import SALESFORCE_FACTS, SourceView, instant, salesforce_id, written
+from wellwon.sources.mapping import EMPTY_TELLS, SALESFORCE_FACTS, SourceView, instant, salesforce_id, written
 
 SOURCE: Final = "salesforce"
 OPPORTUNITY: Final = "Opportunity"
@@ -166,7 +166,8 @@ class SalesforceCdc:
         values: dict[str, Any] = {}
         for crm, ours in self._fields:
             if names is None:
-                # A whole record. An empty field of a new deal says nothing; in a snapshot it says that it is empty.
+                # A whole record. Of a new deal's empty fields, which CometD leaves out, few say something; in a snapshot
+                # an empty field says that it is empty.
                 if crm not in body or (body[crm] is None and kind is not SNAPSHOT):
                     continue
             elif crm not in names:
@@ -179,6 +180,8 @@ class SalesforceCdc:
                 values[ours] = written(ours, value)
             except ValueError as error:
                 raise Unreadable("bad_value", f"{crm}: {error}") from None
+        if kind is CREATED:
+            values = {**{ours: None for _, ours in self._fields if ours in EMPTY_TELLS}, **values}
         return values
 
 
