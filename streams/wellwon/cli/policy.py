@@ -25,6 +25,7 @@ MORE = {
     "explain": "Why each rule holds for a deal, or does not.",
     "coverage": "Which patterns the fields of real records can support.",
     "diff": "What another policy would have said otherwise, of values and of a history.",
+    "init": "A commented first policy, from what an export shows.",
     "test": "Play timelines, compare what is told with what is expected.",
 }
 """Commands with a file of their own, ``cli/policy_<name>.py``, which is imported when it is run."""

@@ -8,14 +8,14 @@ import click
 import orjson
 
 from wellwon.cli.failure import BadInput
-from wellwon.cli.output import columns, counted, json_lines
+from wellwon.cli.output import STDIN, columns, counted, json_lines
 from wellwon.cli.reading import KINDS_HELP, dialect, history, load, options_of, replay_option, shown_rejections
 from wellwon.policy.coverage import Coverage, Share
 from wellwon.sources.change import Rejected
+from wellwon.sources.columns import unread_columns
 from wellwon.sources.feed import Feed
-from wellwon.sources.kinds import Kind, kind_named
-from wellwon.sources.mapping import SALESFORCE_FACTS, SourceView
-from wellwon.sources.table import plain
+from wellwon.sources.kinds import kind_named
+from wellwon.sources.mapping import SourceView
 
 EXAMPLES = """\b
 Examples:
@@ -50,7 +50,8 @@ def command(
     shown_rejections(rejected)
     if not coverage.deals:
         raise BadInput("there is no change in these files that can be used")
-    unread = _unread(of_kind, files, policy.fields)
+    readable = of_kind.tables is not None and STDIN not in files
+    unread = unread_columns(files, policy.fields) if readable else []
     if as_json:
         json_lines(_plain(coverage, unread))
         return
@@ -75,24 +76,6 @@ def command(
 
 def _share(share: Share, coverage: Coverage) -> str:
     return f"{share.deals / coverage.deals:.0%}"
-
-
-def _unread(kind: Kind, files: tuple[str, ...], fields: dict[str, str]) -> list[str]:
-    """Columns of exports that the policy does not map; a discount may be among them."""
-    from wellwon.sources.history import ALIASES
-    from wellwon.sources.whole import open_table
-
-    if kind.tables is None or "-" in files:
-        return []
-    read = {plain(name) for name in (*fields, *SALESFORCE_FACTS)} | ALIASES.keys() | _OF_THE_EXPORT
-    headers = [name for file in files for name in open_table(file).header]
-    return [name for name in dict.fromkeys(headers) if name and plain(name) not in read]
-
-
-_OF_THE_EXPORT = {
-    "id", "opportunityid", "createdbyid", "systemmodstamp", "isdeleted", "field", "oldvalue", "newvalue",
-    "lastmodifiedbyid", "lastmodifieddate", "datatype",
-}  # fmt: skip
 
 
 def _plain(coverage: Coverage, unread: list[str]) -> dict[str, Any]:

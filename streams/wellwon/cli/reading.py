@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHOWN = 10
 
 
-class _Kind(click.ParamType):
+class KindName(click.ParamType):
     """The name of a kind, with a suggestion for what is near one."""
 
     name = "kind"
@@ -40,11 +40,11 @@ class _Kind(click.ParamType):
         return [CompletionItem(name, help=kind.summary) for name, kind in KINDS.items() if name.startswith(incomplete)]
 
 
-kind_argument = click.argument("kind", type=_Kind())
+kind_argument = click.argument("kind", type=KindName())
 files = click.argument("files", nargs=-1, required=True, metavar="FILE|-...")
 
 history = click.argument("files", nargs=-1, metavar="[FILE|-]...")
-replay_option = click.option("--replay", "kind", type=_Kind(), help="The kind of history that the FILES are.")
+replay_option = click.option("--replay", "kind", type=KindName(), help="The kind of history that the FILES are.")
 
 KINDS_HELP = "\b\nKinds:\n" + "\n".join(f"  {kind.name:24}  {kind.summary}" for kind in KINDS.values())
 
