@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_ORIGINAL_BYTES = (topics.DEAD_LETTER_BYTES - 65_536) * 3 // 4
 """A longer original than this cannot be copied; its place in the log says where it is."""
 
+SINK = "sink:"
+"""What stands before a sink's name where it would not take a message: there is nowhere to send that again."""
+
 FILE = "file:"
 """What stands before a file's name where ingest refused a row of it: mend the file and send it again."""
 
@@ -98,7 +101,7 @@ def redrive(settings: Settings, letters: Iterator[DeadLetter]) -> tuple[int, int
     sent, without = [], 0
     try:
         for letter in letters:
-            if letter.value is None or letter.topic.startswith(FILE):
+            if letter.value is None or letter.topic.startswith((FILE, SINK)):
                 without += 1
             else:
                 sent.append(producer.send(letter.topic, key=letter.key, value=letter.value))

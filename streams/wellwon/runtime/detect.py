@@ -7,7 +7,6 @@ when it loses them, and stops at the first thing that could make an output wrong
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import time
@@ -15,18 +14,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import faust
-from faust.tables import TableManager
 from faust.types import TP
 
 from wellwon.core.state import CONTROL_KEY
 from wellwon.core.wire import encode_policy
 from wellwon.policy import PolicyError, compile_text
 from wellwon.runtime import restore, topics
-from wellwon.runtime.connection import faust_broker, faust_credentials
+from wellwon.runtime.member import Member, now_ms
 from wellwon.runtime.metrics import Metrics
-from wellwon.runtime.outlet import Changelog, Outlet
+from wellwon.runtime.outlet import Changelog
 from wellwon.runtime.owned import Core, Owned
+from wellwon.runtime.pipeline import Pipeline
 from wellwon.runtime.settings import Settings
 from wellwon.runtime.transport import Slice, use_slices
 
@@ -35,61 +33,14 @@ log = logging.getLogger(__name__)
 MakeCore = Callable[[int, dict[bytes, bytes], int], Core]
 """Builds the core of a partition from (number, restored states, generation)."""
 
-MAX_POLL_RECORDS = 1_000
-"""Bounds a slice, and with it how long the loop is busy at a time (about 20 ms)."""
 
-
-def now_ms() -> int:
-    """Return the time, in epoch milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
-class _NoTables(TableManager):
-    """Faust's tables, of which there are none: it would wait a second for them to be declared."""
-
-    async def on_start(self) -> None:
-        """Begin to answer assignments at once."""
-        await self._update_channels()
-        await self.recovery.start()
-
-
-def new_app(settings: Settings, group: str) -> faust.App:
-    """Return a Faust app with the settings that every worker here has."""
-    return faust.App(
-        group,
-        broker=faust_broker(settings),
-        broker_credentials=faust_credentials(settings),
-        broker_client_id=f"wellwon-{settings.instance}",
-        broker_session_timeout=settings.session_seconds,
-        broker_heartbeat_interval=settings.session_seconds / 4,
-        broker_request_timeout=max(30.0, settings.session_seconds),
-        broker_rebalance_timeout=30.0,
-        broker_commit_interval=settings.commit_seconds,
-        broker_max_poll_records=MAX_POLL_RECORDS,
-        consumer_auto_offset_reset="earliest",
-        store="memory://",
-        TableManager=_NoTables,
-        datadir=str(settings.data / "faust"),
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        stream_buffer_maxsize=4,
-        stream_wait_empty=True,
-        web_enabled=False,
-    )
-
-
-class Detect:
+class Detect(Member):
     """A running detect worker; see the module. `app` is the Faust app to start."""
 
     def __init__(self, settings: Settings, make_core: MakeCore, policy: str) -> None:
-        self.settings = settings
         self.metrics = Metrics()
+        super().__init__(settings, settings.group, self.metrics.ready)
         self.owned: dict[int, Owned] = {}
-        self.outlet: Outlet | None = None
-        self.failure: BaseException | None = None
-        self.failed = asyncio.Event()
-        self.suspended = True
-        """No slice is taken: before the first assignment, while rebalancing, and after a failure."""
         self.fingerprint = compile_text(policy).fingerprint
         self._make_core = make_core
         self._policy = policy
@@ -97,15 +48,11 @@ class Detect:
         self._partitions = 0
         self.state_topic_id = ""
         self._generation = -1
-        self._revocations = 0
-        self._progress = asyncio.Event()
         self._due = asyncio.Event()
         self._topic = settings.topic(topics.CHANGES)
-        self.app = new_app(settings, settings.group)
         use_slices(self.app, self)
         source = self.app.topic(self._topic, key_serializer="raw", value_serializer="raw")
         self.app.agent(source, name="detect")(self._agent)
-        self.app.on_rebalance_complete.connect(self._on_assigned)
 
     # --- slices ------------------------------------------------------------------------------------------------------
 
@@ -158,35 +105,14 @@ class Detect:
         owned = self.owned.get(tp.partition)
         return owned is not None and owned.pipeline.full
 
-    async def wait_for_room(self, timeout: float) -> None:
-        """Return when something was acknowledged, or after `timeout` seconds."""
-        self._progress.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):  # wait_for may swallow a cancellation
-                await self._progress.wait()
-
-    async def drain(self) -> None:
-        """Take nothing more, and give what is under way half a session to become durable."""
-        self.suspended = True
-        self.metrics.ready.set(0)
-        self._revocations += 1
-        deadline = time.monotonic() + self.settings.session_seconds / 2
-        while not all(owned.pipeline.empty for owned in self.owned.values()):
-            if self.failure is not None or time.monotonic() > deadline:
-                log.warning("not everything became durable in time; the next owner does it again")
-                return
-            await self.wait_for_room(0.1)
+    def pipelines(self) -> list[Pipeline]:
+        """What is under way, by partition."""
+        return [owned.pipeline for owned in self.owned.values()]
 
     # --- partitions --------------------------------------------------------------------------------------------------
 
-    async def _on_assigned(self, *_args: Any, **_kwargs: Any) -> None:
-        """Restore what was gained, then go on. Faust awaits this before it seeks and fetches."""
-        try:
-            await self._take_over()
-        except Exception as error:
-            self.fail(error)
-
-    async def _take_over(self) -> None:
+    async def take_over(self) -> None:
+        """Restore the partitions that were gained, let go of those that were lost."""
         generation: int = self.app.consumer_generation_id
         revocations = self._revocations
         wanted = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self._topic}
@@ -201,9 +127,7 @@ class Detect:
             owned.core.generation = owned.changelog.generation = generation
         self._generation = generation
         log.info("partitions assigned", extra={"generation": generation, "partitions": sorted(wanted)})
-        if revocations == self._revocations and self.failure is None:
-            self.suspended = False
-            self.metrics.ready.set(1)
+        if self.resume(revocations):
             self._due.set()
             self._announce_policy(gained)
 
@@ -265,29 +189,3 @@ class Detect:
     def checkpoints(self) -> Path:
         """The folder of this group's checkpoints."""
         return self.settings.data / self.settings.group
-
-    # --- start, failure, stop ----------------------------------------------------------------------------------------
-
-    def open(self) -> None:
-        """Connect the producers. Call on the event loop, before the app is started."""
-        self.settings.data.mkdir(parents=True, exist_ok=True)
-        self.outlet = Outlet(self.settings, self.fail)
-        self.outlet.progressed = self._progress.set
-
-    def fail(self, error: BaseException) -> None:
-        """Stop working: from here on an output could be wrong or missing."""
-        if self.failure is None:
-            self.failure = error
-            self.suspended = True
-            self.metrics.ready.set(0)
-            for owned in self.owned.values():
-                owned.pipeline.abandon()
-            self.failed.set()
-
-    def live(self) -> str | None:
-        """Say what is wrong with the worker as a whole, None if nothing is."""
-        return None if self.failure is None else str(self.failure)
-
-    def ready(self) -> str | None:
-        """Say why the worker processes nothing at the moment, None if it does."""
-        return self.live() or ("waiting for partitions, or restoring" if self.suspended else None)

@@ -75,9 +75,12 @@ def _written_by(changelog: Changelog) -> list[tuple[str, bytes]]:
 class Outlet:
     """Both producers of a worker."""
 
-    def __init__(self, settings: Settings, on_error: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, settings: Settings, on_error: Callable[[BaseException], None], *, state: str = topics.STATE
+    ) -> None:
+        """``state``: name of the topic that the states go to."""
         self._on_error = on_error
-        self._state_topic = settings.topic(topics.STATE)
+        self._state_topic = settings.topic(state)
         self._changes_topic = settings.topic(topics.CHANGES)
         timeout_ms = int(settings.session_seconds * 700)
         common = librdkafka(settings) | {

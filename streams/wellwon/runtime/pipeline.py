@@ -27,9 +27,18 @@ States = Mapping[bytes, bytes | None]
 class Entry:
     """The results of one slice that are not durable yet."""
 
-    __slots__ = ("bytes", "end", "entered", "pipeline", "states", "unwritten", "urgent")
+    __slots__ = ("bytes", "done", "end", "entered", "pipeline", "states", "unwritten", "urgent")
 
-    def __init__(self, end: int, urgent: int, states: States, *, entered: float = 0.0, extra: int = 0) -> None:
+    def __init__(
+        self,
+        end: int,
+        urgent: int,
+        states: States,
+        *,
+        entered: float = 0.0,
+        extra: int = 0,
+        done: Callable[[], None] | None = None,
+    ) -> None:
         self.end = end
         """Last offset this entry covers; -1 if it covers none (deals settled by the clock)."""
         self.urgent = urgent
@@ -40,6 +49,8 @@ class Entry:
         self.entered = entered
         self.bytes = extra + sum([len(value) for value in states.values() if value])
         self.pipeline: Pipeline | None = None
+        self.done = done
+        """Called when it is durable."""
 
     def urgent_done(self) -> None:
         """One of the urgent messages was acknowledged."""
@@ -95,6 +106,8 @@ class Pipeline:
             self.finished += 1
             if entry.end > self.durable:
                 self.durable = entry.end
+            if entry.done is not None:
+                entry.done()
 
     def abandon(self) -> None:
         """Let go: the partition belongs to somebody else, or a delivery failed. The watermark stays where it is."""

@@ -104,9 +104,14 @@ def inspect(settings: Settings) -> Log:
     return Log(changes.id, state.id, changes.partitions)
 
 
-def restore(settings: Settings, source: Log, partitions: Iterable[int], folder: Path) -> dict[int, Restored]:
-    """Return the states of `partitions`. Raises Refused, NewerState, KafkaException."""
-    topic = settings.topic(topics.STATE)
+def restore(
+    settings: Settings, source: Log, partitions: Iterable[int], folder: Path, *, state: str = topics.STATE
+) -> dict[int, Restored]:
+    """Return the states of `partitions`. Raises Refused, NewerState, KafkaException.
+
+    Detect's states belong to offsets of one log, and are refused for another; the others know no such place.
+    """
+    topic = settings.topic(state)
     consumer = Consumer(
         librdkafka(settings)
         | {
@@ -124,20 +129,21 @@ def restore(settings: Settings, source: Log, partitions: Iterable[int], folder: 
         results: dict[int, Restored] = {}
         for partition in partitions:
             start, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-            found = _from_checkpoint(settings, source, folder, partition, end)
+            found = _from_checkpoint(topic, source, folder, partition, end)
             found_at = found.end
             found.end = end
             results[partition] = found
             if (begin := max(start, found_at)) < end:
                 _read_tail(consumer, topic, partition, begin, found)
-            _check(settings, source, consumer, partition, found)
+            if state == topics.STATE:
+                _check(settings, source, consumer, partition, found)
         return results
     finally:
         consumer.close()
 
 
-def _from_checkpoint(settings: Settings, source: Log, folder: Path, partition: int, end: int) -> Restored:
-    path = checkpoint.path_of(folder, settings.topic(topics.STATE), partition)
+def _from_checkpoint(topic: str, source: Log, folder: Path, partition: int, end: int) -> Restored:
+    path = checkpoint.path_of(folder, topic, partition)
     try:
         header, store = checkpoint.load(path, topic_id=source.state_id, partition=partition)
         if header.offset > end:

@@ -26,6 +26,8 @@ WINS = "wins"
 DEAD_LETTERS = "dead-letters"
 REREADS = "rereads"
 STATE = "detect-state"
+REPLIES = "replies"
+DELIVER_STATE = "deliver-state"
 RAW = "raw."
 """Prefix of the topics that hold a source's own events: ``raw.salesforce`` and so on."""
 
@@ -64,7 +66,7 @@ TOPICS: tuple[Topic, ...] = (
         key="opportunity id",
         value="opportunity-change.v1, clock and policy records among them",
         cleanup="delete",
-        writers=("normalise", "ingest", "detect (clock and policy records)"),
+        writers=("normalise", "ingest", "detect (clock and policy records)", "deliver (answers)"),
         readers=("detect",),
         retention_ms=7 * DAY_MS,
         config={"max.message.bytes": str(CHANGE_BYTES)},
@@ -76,6 +78,15 @@ TOPICS: tuple[Topic, ...] = (
         cleanup="delete",
         writers=("detect",),
         readers=("deliver", "web"),
+        retention_ms=30 * DAY_MS,
+    ),
+    Topic(
+        REPLIES,
+        key="opportunity id",
+        value="reply.v1: what people said to a message: seen, later, an answer, a note",
+        cleanup="delete",
+        writers=("deliver (interactions)", "web"),
+        readers=("deliver",),
         retention_ms=30 * DAY_MS,
     ),
     Topic(
@@ -91,7 +102,7 @@ TOPICS: tuple[Topic, ...] = (
         key="opportunity id where known",
         value="dead-letter.v1: the original bytes, where they were, and why they were refused",
         cleanup="delete",
-        writers=("detect", "normalise"),
+        writers=("detect", "normalise", "deliver"),
         readers=("wellwon dead-letters",),
         partitions=1,
         retention_ms=30 * DAY_MS,
@@ -116,6 +127,16 @@ TOPICS: tuple[Topic, ...] = (
         readers=("detect (restore)",),
         # A record of a worker that should be gone is rewritten by the owner long before compaction may act on it.
         config={"min.compaction.lag.ms": "3600000", "segment.ms": str(DAY_MS)},
+    ),
+    Topic(
+        DELIVER_STATE,
+        key="opportunity id, or an address",
+        value="what was told of a deal, and what is held back from an address (internal)",
+        cleanup="compact",
+        writers=("deliver",),
+        readers=("deliver (restore)",),
+        partitions=1,  # one worker at a time delivers: an owner's cap and a channel's pace concern all deals
+        config={"segment.ms": str(DAY_MS)},
     ),
 )
 

@@ -60,13 +60,14 @@ class _Unread(dict[TP, Any]):
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
     logger = driver.logger
+    base: type = StickyPartitionAssignor
     assignor: Any = None
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         # Without tables Faust takes the round-robin assignor, which moves partitions whenever a worker comes or goes.
         # The sticky one keeps its memory on the class, so each consumer gets a class of its own.
-        self.assignor = type("Sticky", (StickyPartitionAssignor,), {})
+        self.assignor = type("Assignor", (self.base,), {})
         consumer._partition_assignment_strategy = [self.assignor]
         return consumer
 
@@ -76,6 +77,7 @@ class SliceConsumer(driver.Consumer):
 
     logger = driver.logger
     durable: Durable | None = None
+    assignor: type = StickyPartitionAssignor
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,7 +87,9 @@ class SliceConsumer(driver.Consumer):
         """Records were fetched and not handed over: they must be read again."""
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
-        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        thread = _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        thread.base = self.assignor
+        return thread
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Fetch, and yield one message per partition: its value is the list of records."""
@@ -185,8 +189,8 @@ class SliceTransport(driver.Transport):
     Consumer = SliceConsumer
 
 
-def use_slices(app: App, durable: Durable) -> None:
-    """Make a Faust app consume slices whose offsets `durable` decides."""
-    consumer = type("DurableSliceConsumer", (SliceConsumer,), {"durable": durable})
+def use_slices(app: App, durable: Durable, assignor: type = StickyPartitionAssignor) -> None:
+    """Make a Faust app consume slices whose offsets `durable` decides; `assignor` shares out the partitions."""
+    consumer = type("DurableSliceConsumer", (SliceConsumer,), {"durable": durable, "assignor": assignor})
     transport = type("DurableSliceTransport", (SliceTransport,), {"Consumer": consumer})
     app.transport = transport(app.conf.broker_consumer, app, app.loop)

@@ -13,7 +13,8 @@ from faust.types import TP
 
 from wellwon.core.wire import encode_clock
 from wellwon.runtime import checkpoint, topics, zombies
-from wellwon.runtime.detect import Detect, now_ms
+from wellwon.runtime.detect import Detect
+from wellwon.runtime.member import Member, now_ms
 from wellwon.runtime.owned import Owned
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,9 @@ async def keep_clock(detect: Detect) -> None:
         await asyncio.sleep(detect.settings.clock_seconds)
 
 
-async def notice_crash(detect: Detect) -> None:
+async def notice_crash(member: Member) -> None:
     """End when Faust has given up by itself: nothing would be processed any more. Raises the reason."""
-    app: Any = detect.app
+    app: Any = member.app
     await app._crashed.wait()
     raise app.crash_reason or RuntimeError("Faust crashed and gave no reason")
 
