@@ -16,7 +16,9 @@ import orjson
 import oracle
 from live import Worker, environment, produce, read, until, wait_for_the_end
 from pushed import deals
+from wellwon.policy import load_policy
 from wellwon.runtime import policy_record, topics
+from wellwon.runtime.doctor import Verdict, examine
 from wellwon.runtime.settings import Settings
 
 Start = Callable[..., Worker]
@@ -85,6 +87,26 @@ def test_what_is_in_force_already_is_not_published_again(live: Settings, start: 
     commented = apply(live, f"# ours\n{STRICT}", "--dry-run")
     assert (commented.returncode, commented.stdout) == (0, "only words changed (comments, order): no value\n")
     assert set(policy_record.in_force(live).values()) == {STRICT}
+
+    routed = apply(live, f"{STRICT}deliver: {{settle_minutes: 0}}\n", "--dry-run")
+    assert "deliver.settle_minutes: 5 -> 0" in routed.stdout
+    assert "when it starts with this file" in routed.stdout
+
+
+def test_the_doctor_says_when_another_policy_is_in_force(live: Settings, start: Start, tmp_path: Path) -> None:
+    live, worker = working(live, start, tmp_path, LAX)
+    assert [verdict.state for verdict in examined(live)] == ["good", "good"]
+    assert apply(live, STRICT).returncode == 0, worker.tail()
+    assert "policy taken up" in worker.tail()
+    assert [(verdict.state, verdict.said) for verdict in examined(live)] == [
+        ("good", f"{live.policy}, fingerprint {load_policy(LAX).fingerprint}"),
+        ("note", "another policy than the file's is in force"),
+    ]
+
+
+def examined(settings: Settings) -> list[Verdict]:
+    """What the doctor says of the policy."""
+    return [verdict for verdict in examine(environment(settings)) if verdict.subject == "policy"]
 
 
 def test_an_edit_outlives_a_worker_that_joins_and_leaves(live: Settings, start: Start, tmp_path: Path) -> None:

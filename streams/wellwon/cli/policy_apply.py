@@ -19,6 +19,9 @@ from wellwon.policy.changed import Changed, changed
 if TYPE_CHECKING:
     from wellwon.runtime.policy_record import Applied
 
+AT_START = ("deliver.", "crm.")
+"""Values that detection does not read."""
+
 
 @click.command("apply")
 @FILE
@@ -87,6 +90,8 @@ def _compared(
     yield f"{counted(len(changes), 'value')} changed" if changes else "only words changed (comments, order): no value"
     for key, was, now in changes:
         yield f"  {key}: {_value(was)} -> {_value(now)}"
+    if any(key.startswith(AT_START) for key, *_ in changes):
+        yield "routes, sinks and what goes into the CRM are read by `wellwon deliver` when it starts with this file"
 
 
 def _value(value: Any) -> str:

@@ -65,8 +65,12 @@ class Detect(Member):
         owned = self.owned.get(records[0].partition)
         if owned is None or self.suspended:
             return
+        known = owned.core.policy
         try:
             owned.take(records)
+            if owned.core.policy != known:
+                said = {"partition": owned.number, "fingerprint": compile_text(owned.core.policy).fingerprint}
+                log.info("policy taken up", extra=said)
             if owned.settle():
                 self._due.set()
         except Exception as error:

@@ -23,7 +23,7 @@ from kafka.errors import (
 
 from wellwon.core.state import NewerState
 from wellwon.policy import PolicyError
-from wellwon.runtime import restore, topics
+from wellwon.runtime import policy_record, restore, topics
 from wellwon.runtime.policy_file import read_policy
 from wellwon.runtime.settings import Settings, SettingsError
 
@@ -77,6 +77,7 @@ def examine(environment: Mapping[str, str] | None = None, *, quick: bool = False
             if not quick:
                 yield _states(settings)
             yield from _group(settings)
+            yield from _in_force(settings)
     except KafkaError as error:
         remedy = "see the broker's log; for a refused login check WELLWON_KAFKA_SECURITY, _USER, _PASSWORD, _CA"
         yield Verdict("broker", "wrong", f"{type(error).__name__}: {error}", remedy)
@@ -112,6 +113,24 @@ def _policy(settings: Settings) -> Verdict:
     except (PolicyError, OSError, UnicodeDecodeError) as error:
         return Verdict("policy", "wrong", str(error), "correct it; `wellwon policy check` says when all is well")
     return Verdict("policy", "good", f"{settings.policy}, fingerprint {policy.fingerprint}")
+
+
+def _in_force(settings: Settings) -> Iterator[Verdict]:
+    """Compare the policy's file with what the partitions have."""
+    try:
+        text = read_policy(settings.policy).text
+        found = policy_record.in_force(settings)
+    except (PolicyError, OSError, UnicodeDecodeError, restore.Refused, NewerState, KafkaException):
+        return  # told above, each where it belongs
+    texts = {policy for policy in found.values() if policy is not None}
+    if len(texts) > 1:
+        said = "the partitions do not have the same policy"
+        yield Verdict("policy", "wrong", said, "wellwon policy apply")
+    elif texts and texts != {text}:
+        said = "another policy than the file's is in force"
+        yield Verdict("policy", "note", said, "wellwon policy apply says what differs with --dry-run, and applies it")
+    elif texts:
+        yield Verdict("policy", "good", "in force in every partition that a worker has run")
 
 
 def _servers(settings: Settings) -> Iterator[Verdict]:
