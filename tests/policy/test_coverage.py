@@ -10,7 +10,7 @@ import pytest
 from wellwon.history.replay import Replay
 from wellwon.policy import compile_policy, load_policy
 from wellwon.policy.coverage import NO, PARTLY, YES, Coverage, Verdict
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 from wellwon.simulate.organisation import policy_text
 from wellwon.simulate.stream import Simulation
 
@@ -43,7 +43,7 @@ def covered(records: list[dict[str, Any]], policy: str = "") -> tuple[Coverage, 
 def test_a_simulated_organisation_supports_every_rule_that_runs() -> None:
     coverage, verdicts = covered(changes())
     assert coverage.deals == 400
-    assert list(verdicts) == [spec.name for spec in RULES]
+    assert list(verdicts) == [spec.name for spec in PATTERNS]
     poor = {rule: verdict.why for rule, verdict in verdicts.items() if verdict.supported == NO}
     assert not poor
     assert verdicts["late-discount"].supported == YES
