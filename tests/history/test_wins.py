@@ -95,7 +95,7 @@ def test_outcomes_are_read_and_their_mistakes_named() -> None:
         "d1": Fate("churned", parse_date("2027-01-10")),
         "d2": Fate("renewed", parse_date("2027-02-01")),
     }
-    with pytest.raises(BadOutcomes, match=r"o.csv:2: 'gone' is neither churned nor renewed\no.csv:3: 2 columns"):
+    with pytest.raises(BadOutcomes, match=r"o.csv:2: 'gone' is neither churned nor renewed\no.csv:3: three columns"):
         read_outcomes(["d1,churned,2027-01-10", "d2,gone,2027-01-10", "d3,churned"], "o.csv")
     with pytest.raises(BadOutcomes, match="no outcome in it"):
         read_outcomes(["deal_id,outcome,date"], "o.csv")

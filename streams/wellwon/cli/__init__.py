@@ -19,6 +19,7 @@ COMMANDS = {
     "ingest": "Send a file of changes, or an export, to Kafka.",
     "replay": "Run the core alone over files: the same alerts and wins, without Kafka.",
     "norms": "What is usual in each segment, from history, into a file for the policy.",
+    "backtest": "What the rules would have said about your own history, and what became of the deals.",
     "simulate": "A labelled sales organisation, as changes.",
     "explain": "What a rule looks for, why, and what to do.",
     "rules": "The rules and their thresholds.",

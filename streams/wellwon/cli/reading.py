@@ -44,6 +44,7 @@ kind_argument = click.argument("kind", type=KindName())
 files = click.argument("files", nargs=-1, required=True, metavar="FILE|-...")
 
 history = click.argument("files", nargs=-1, metavar="[FILE|-]...")
+kind_option = click.option("--kind", type=KindName(), help="The kind of the FILES; by default their headers say it.")
 replay_option = click.option("--replay", "kind", type=KindName(), help="The kind of history that the FILES are.")
 
 KINDS_HELP = "\b\nKinds:\n" + "\n".join(f"  {kind.name:24}  {kind.summary}" for kind in KINDS.values())
@@ -65,14 +66,14 @@ def options_of(zone: str, dayfirst: bool) -> Options:
         raise BadInput(f"--tz: '{zone}' is no time zone; an IANA name such as Europe/Berlin is needed") from None
 
 
-def instant(text: str | None, policy: Policy) -> int | None:
-    """Epoch milliseconds of what ``--until`` says: a date's midnight in the policy's zone, or an instant."""
+def instant(text: str | None, policy: Policy, option: str = "--until") -> int | None:
+    """Epoch milliseconds of what an option says: a date's midnight in the policy's zone, or an instant."""
     if text is None:
         return None
     try:
         return policy.calendar.build().midnight(parse_date(text)) if len(text) == 10 else parse_instant(text)
     except ValueError as error:
-        raise BadInput(f"--until: {error}") from None
+        raise BadInput(f"{option}: {error}") from None
 
 
 def load(policy_file: str | None) -> tuple[str, Policy]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from importlib import import_module
 from typing import Any, Final
 
 from wellwon.core.calendar import FiscalCalendar, Period
@@ -165,6 +166,10 @@ class RuleSpec:
     subject: str = DEAL
     """What it is asked of: a deal, or the deals of an owner or of a team (see `group`)."""
 
+    def __reduce__(self) -> tuple[Callable[[str, str], RuleSpec], tuple[str, str]]:
+        """Between processes a rule goes by its place: its check has the name that the rule took."""
+        return _rule_at, (self.check.__module__, self.check.__name__)
+
     @property
     def where(self) -> str:
         """The condition of its mode in words, empty where there is none."""
@@ -180,6 +185,11 @@ class RuleSpec:
     def is_fed_by(self, activities: str) -> bool:
         """Whether what is fed is enough for it."""
         return self.needs not in FED or ACTIVITIES.index(activities) >= ACTIVITIES.index(self.needs)
+
+
+def _rule_at(module: str, name: str) -> RuleSpec:
+    found: RuleSpec = getattr(import_module(module), name)
+    return found
 
 
 FED: Final = {OUTBOUND: "", BOTH_WAYS: " both ways"}

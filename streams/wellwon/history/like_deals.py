@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from wellwon.core.calendar import FiscalCalendar
+from wellwon.core.calendar import FiscalCalendar, Period
 from wellwon.core.units import DAY
 from wellwon.history.course import BAD, DECIDED, Course
 from wellwon.history.interval import MIN_N, Ratio, Share, ratio
@@ -66,21 +66,22 @@ class LikeDeals:
 
     def add(self, course: Course, flags: Mapping[str, int]) -> None:
         """Count a deal; ``flags`` is when each rule first flagged it (epoch milliseconds)."""
+        ages = {rule: _age(course, at) for rule, at in flags.items()}
         standing = list(self._standing(course))
         self.deals[course.run.segment] += bool(standing)
         for where, bad in standing:
             self.everyone[where] += 1
             self.everyone_bad[where] += bad
-            for rule, flagged_at in flags.items():
-                if self._age(course, flagged_at) <= where[1]:
+            for rule, age in ages.items():
+                if age <= where[1]:
                     self.already[rule][where] += 1
                     self.already_bad[rule][where] += bad
         for rule, at in flags.items():
-            if at < self.since or course.flagged(at).outcome not in DECIDED:
-                continue
-            where = self._class(course, at)
-            self.flagged[rule][where] += 1
-            self.flagged_bad[rule][where] += course.flagged(at).outcome in BAD
+            outcome = course.flagged(at).outcome
+            if at >= self.since and outcome in DECIDED:
+                where = self._class(course, at)
+                self.flagged[rule][where] += 1
+                self.flagged_bad[rule][where] += outcome in BAD
 
     def compare(self, rule: str) -> Comparison | None:
         """The flagged deals of a rule against like deals; None where there are too few of either."""
@@ -115,23 +116,25 @@ class LikeDeals:
 
     def _standing(self, course: Course) -> Iterator[tuple[Class, bool]]:
         """The classes in which the deal stands for itself, and whether it then is lost or slips."""
+        segment, start, end = course.run.segment, course.start, course.closed_at
         seen = max(course.run.first_at, self.since)
-        last = course.closed_at
-        for middle in _MIDDLES:
-            at = course.start + middle
-            if at >= last:
+        for age, middle in enumerate(_MIDDLES):
+            at = start + middle
+            if at >= end:
                 break
             if at < seen:
                 continue
-            outcome = course.became(course.promised(at)).outcome
+            period = course.promised(at)
+            outcome = course.became(period).outcome
             if outcome in DECIDED:
-                yield self._class(course, at), outcome in BAD
+                yield (segment, age, self._left(period, at)), outcome in BAD
 
     def _class(self, course: Course, at: int) -> Class:
-        left = course.promised(at).end_day - self.calendar.local_day(at)
-        edges = LEFT_DAYS[self.calendar.kind]
-        return course.run.segment, self._age(course, at), sum(left >= edge for edge in edges)
+        return course.run.segment, _age(course, at), self._left(course.promised(at), at)
 
-    @staticmethod
-    def _age(course: Course, at: int) -> int:
-        return bisect_right(AGE_DAYS, max(0, at - course.start) // DAY) - 1
+    def _left(self, period: Period, at: int) -> int:
+        return bisect_right(LEFT_DAYS[self.calendar.kind], period.end_day - self.calendar.local_day(at))
+
+
+def _age(course: Course, at: int) -> int:
+    return bisect_right(AGE_DAYS, max(0, at - course.start) // DAY) - 1

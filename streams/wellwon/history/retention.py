@@ -60,7 +60,7 @@ def _first(mistakes: list[str], most: int = 10) -> Iterator[str]:
 
 def _fate(row: list[str]) -> tuple[str, Fate]:
     if len(row) != 3:
-        raise ValueError(f"{len(row)} columns: deal id, churned or renewed, and date are needed")
+        raise ValueError(f"three columns are needed (deal id, churned or renewed, date), not {len(row)}")
     deal, fate, date = row
     fate = fate.lower()
     if fate not in FATES:

@@ -10,7 +10,7 @@ from typing import Final
 
 from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.model import OFF, SHADOW, Ruleset
-from wellwon.core.rule import RuleSpec
+from wellwon.core.rule import DEAL, RuleSpec
 from wellwon.core.units import DAY
 from wellwon.history.course import BAD, DECIDED, LOST, SLIPPED, Course, days_between
 from wellwon.history.deal_run import DealRun, Flag, HistoryInfo
@@ -26,6 +26,13 @@ QUARTILES: Final = (0.25, 0.5, 0.75)
 
 DATA: Final = "data"
 """The family of rules on data quality, which are never counted together with the others."""
+
+AT_RISK: Final = frozenset({"timing", "forecast", "stage"})
+"""Families whose flags say that a deal may be lost or slip; price and pressure say at what cost it may be won."""
+ANY: Final = "timing, forecast or stage"
+"""The rules of these families taken as one: flagged is what any of them flagged."""
+RATED_MS: Final = 28 * DAY
+"""In a history shorter than this a rate per week is chance."""
 
 MORE: Final = "more"
 LESS: Final = "less"
@@ -95,12 +102,16 @@ class Backtest:
     """Epoch milliseconds from which flags are judged; 0: all."""
     rules: tuple[RuleResult, ...]
     """In the registry's order; rules that are off are left out."""
+    at_risk: RuleResult
+    """`ANY`; it has no messages of its own."""
     wins: Wins
     borrowed: Borrowed
     calls: Calls
     retention: Retention | None
     deals: Counter[str]
     """Deals by how they stand at the end: won, lost, open, deleted."""
+    flagged: int
+    """Deals that any rule flagged, those on data quality aside."""
     owner_weeks: float
     deal_weeks: float
     """Weeks that deals were open, together."""
@@ -111,6 +122,11 @@ class Backtest:
         """Messages that people would have got: of the rules on data quality, or of all others, never of both."""
         told = (rule for rule in self.rules if (rule.family == DATA) == data)
         return sum(rule.counts.messages - rule.counts.shadow for rule in told)
+
+    @property
+    def rated(self) -> bool:
+        """Whether the history is long enough for rates per week."""
+        return self.info.as_of - max(self.info.first_at, self.since) >= RATED_MS
 
     def per_owner_week(self, messages: int) -> float:
         """Messages per owner and week."""
@@ -135,6 +151,7 @@ class Tally:
         self._calls = Calls(rates)
         self._retention = Retention(dict(fates)) if fates is not None else None
         self._deals: Counter[str] = Counter()
+        self._flagged = 0
         self._open_ms = 0
         self._owners: dict[str, tuple[int, int]] = {}
         self._reporting = rates.reporting
@@ -145,6 +162,10 @@ class Tally:
         self._deals[STANDING[run.status]] += 1
         self._time(course)
         first = self._flags(run.flags)
+        self._flagged += any(flag.family != DATA and flag.opened_at >= self._since for flag in first.values())
+        risky = [flag for flag in first.values() if flag.family in AT_RISK]
+        if risky:
+            first[ANY] = min(risky, key=lambda flag: flag.opened_at)
         self._like.add(course, {rule: flag.opened_at for rule, flag in first.items()})
         for rule, flag in first.items():
             if flag.opened_at >= self._since:
@@ -162,13 +183,17 @@ class Tally:
             info=info,
             since=self._since,
             rules=tuple(
-                self._rule(spec.name, spec.family, modes[spec.name]) for spec in specs if modes[spec.name] != OFF
+                self._rule(spec.name, spec.family, modes[spec.name])
+                for spec in specs
+                if spec.subject == DEAL and modes[spec.name] != OFF
             ),
+            at_risk=self._rule(ANY, "", ""),
             wins=self._wins,
             borrowed=self._borrowed,
             calls=self._calls,
             retention=self._retention,
             deals=self._deals,
+            flagged=self._flagged,
             owner_weeks=sum(max(last - first, DAY) for first, last in self._owners.values()) / WEEK,
             deal_weeks=self._open_ms / WEEK,
             reporting=self._reporting,

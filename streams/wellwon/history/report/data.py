@@ -39,6 +39,8 @@ def as_dict(backtest: Backtest) -> dict[str, Any]:
             for name, data in (("behaviour", False), ("data_quality", True))
         },
         "rules": {result.rule: _rule(backtest, result) for result in backtest.rules},
+        "flagged": backtest.flagged,
+        "at_risk": _rule(backtest, backtest.at_risk),
         "wins": {
             "periods": {period.label: _period(period) for _, period in sorted(wins.periods.items())},
             "facts": {
@@ -77,7 +79,7 @@ def _rule(backtest: Backtest, result: RuleResult) -> dict[str, Any]:
     return {
         "family": result.family,
         "data_quality": result.family == DATA,
-        "mode": result.mode,
+        "mode": result.mode or None,
         "verdict": result.verdict,
         "said": _plain(rule_sentence(result)),
         "flagged": result.deals,

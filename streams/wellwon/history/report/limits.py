@@ -10,7 +10,7 @@ from wellwon.history.interval import MIN_N
 from wellwon.history.report.words import day
 from wellwon.history.stats import INSUFFICIENT, Backtest
 
-PRICED_BY: Final = ("discount_percent", "list_amount", "unit_price", "list_price")
+PRICED_BY: Final = ("discount", "discount_percent", "list_amount", "line_item")
 _KEPT_MONTHS: Final = (18, 24)
 """How far back Salesforce shows field history: on screen, and by its interface for programs."""
 _MONTH_DAYS: Final = 30.44
@@ -19,7 +19,7 @@ _MONTH_DAYS: Final = 30.44
 def limits(backtest: Backtest) -> list[str]:
     """One sentence for each thing that this history leaves open."""
     if not backtest.info.deals:
-        return list(backtest.info.notes)
+        return list(map(_sentence, backtest.info.notes))
     return list(dict.fromkeys((*_fields(backtest), *_time(backtest), *_money(backtest), *_counts(backtest))))
 
 
@@ -41,7 +41,7 @@ def _fields(backtest: Backtest) -> Iterator[str]:
         yield "No activities are in it: whether the buyer answered is not known of any win."
     if set(fields) and not fields.get("owner_id"):
         yield "No owners are in it: messages are counted as if one person owned every deal."
-    yield from backtest.info.notes
+    yield from map(_sentence, backtest.info.notes)
 
 
 def _time(backtest: Backtest) -> Iterator[str]:
@@ -64,10 +64,9 @@ def _time(backtest: Backtest) -> Iterator[str]:
 
 
 def _money(backtest: Backtest) -> Iterator[str]:
-    named = sorted(currency for currency in backtest.info.currencies if currency)
     if len(backtest.info.currencies) > 1 and not backtest.reporting:
-        names = ", ".join(named) + (", and deals without one" if "" in backtest.info.currencies else "")
-        yield f"Amounts are in several currencies ({names}) and the policy has no plan rates: each is summed by itself."
+        named = ", ".join(sorted(currency for currency in backtest.info.currencies if currency))
+        yield f"The policy has no plan rates: amounts in {named} are summed apart, and plots show the largest sum."
     if backtest.info.fields.get("amount"):
         yield "Opening pipeline and what was pulled in are valued at the deals' last amounts."
 
@@ -82,3 +81,8 @@ def _counts(backtest: Backtest) -> Iterator[str]:
         yield "What became of the customers is not known: a file of outcomes (--outcomes) was not given."
     if any(rule.comparison for rule in backtest.rules):
         yield "A flag that goes with more slips need not be their cause."
+
+
+def _sentence(note: str) -> str:
+    text = note[:1].upper() + note[1:]
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -20,9 +20,11 @@ from wellwon.history.report.words import (
     rule_sentence,
     times,
 )
-from wellwon.history.stats import DATA, MORE, NO_DIFFERENCE, Backtest, RuleResult
+from wellwon.history.stats import DATA, MORE, Backtest, RuleResult
 from wellwon.history.wins import DAYS_LEFT, PeriodWins, days_left_label
 
+PRICE: Final = "price"
+PRESSURE: Final = "pressure"
 _READINGS: Final = (EARNED, MIXED, PRESSURED, UNKNOWN)
 _FACT_WORDS: Final = {"price_held": "Price held", "date_held": "Date held", "buyer_answered": "Buyer answered"}
 
@@ -31,7 +33,13 @@ def rules(backtest: Backtest) -> Iterator[Markup]:
     """What became of flagged deals, rule by rule; data quality apart."""
     yield element("h2", "What became of flagged deals")
     behaviour = [result for result in backtest.rules if result.family != DATA]
-    yield from _lifts(behaviour)
+    if any(result.family in (PRICE, PRESSURE) and result.deals for result in behaviour):
+        yield element(
+            "p",
+            "Deals flagged for price or pressure are often won: what that cost is told below, under late concessions.",
+            class_="soft",
+        )
+    yield from _lifts([*behaviour, backtest.at_risk])
     yield from _cards(backtest, behaviour)
     data = [result for result in backtest.rules if result.family == DATA]
     if any(result.deals for result in data):
@@ -49,7 +57,7 @@ def _lifts(results: list[RuleResult]) -> Iterator[Markup]:
     if not found:
         return
     found.sort(key=lambda pair: pair[1].value, reverse=True)
-    plot = lifts("lifts-plot", [(r.rule, lift, r.verdict not in (NO_DIFFERENCE,)) for r, lift in found])
+    plot = lifts("lifts-plot", [(result.rule, lift) for result, lift in found])
     rows = [
         Row(
             result.rule,
@@ -92,9 +100,12 @@ def _card(backtest: Backtest, result: RuleResult) -> Markup:
     if result.comparison is not None:
         plot = two_shares(name, ("flagged", result.comparison.flagged), ("like deals", result.comparison.alike))
     details = [*rule_details(result), ("Became", became_words(result))]
-    week = backtest.per_owner_week(result.counts.messages)
-    told = "per owner and week" + (", if it were set to alert" if result.counts.shadow else "")
-    details.append(("Messages", f"{result.counts.messages:,}; {week:.2f} {told}"))
+    messages = f"{result.counts.messages:,}"
+    if backtest.rated:
+        messages += f"; {backtest.per_owner_week(result.counts.messages):.2f} per owner and week"
+    if result.counts.shadow:
+        messages += ", if it were set to alert"
+    details.append(("Messages", messages))
     return element(
         "figure",
         element(

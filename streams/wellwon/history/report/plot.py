@@ -51,8 +51,8 @@ def drawing(name: str, height: int, alternative: str, *children: Content) -> Mar
     )
 
 
-def lifts(name: str, rows: Sequence[tuple[str, Ratio, bool]]) -> Markup:
-    """Ratios with their intervals on a logarithmic axis with 1 in the middle; True: the interval leaves out 1."""
+def lifts(name: str, rows: Sequence[tuple[str, Ratio]]) -> Markup:
+    """Ratios with their intervals on a logarithmic axis; grey are those whose interval has 1 in it."""
     low, high = log10(_LIFTS[0]), log10(_LIFTS[-1])
 
     def x(value: float) -> float:
@@ -65,15 +65,15 @@ def lifts(name: str, rows: Sequence[tuple[str, Ratio, bool]]) -> Markup:
         kind = "even" if tick == 1 else "grid"
         parts.append(element("line", x1=x(tick), x2=x(tick), y1=4, y2=bottom, class_=kind))
         parts.append(_text(x(tick), bottom + 18, f"{tick:g}x", "middle"))
-    for number, (label, found, clear) in enumerate(rows):
+    for number, (label, found) in enumerate(rows):
         y = 24 + 30 * number
-        kind = "clear" if clear else "unclear"
+        kind = "clear" if found.low > 1 else "alike" if found.high < 1 else "unclear"
         parts += [
             _text(LABEL - 12, y + 4, label, "end"),
             element("line", x1=x(found.low), x2=x(found.high), y1=y, y2=y, class_=f"interval {kind}"),
             element("circle", cx=x(found.value), cy=y, r=5.5, class_=kind),
         ]
-    said = "; ".join(f"{label} {found.value:.1f}" for label, found, _ in rows)
+    said = "; ".join(f"{label} {found.value:.1f}" for label, found in rows)
     return drawing(name, bottom + 28, f"Lift by rule: {said}", *parts)
 
 

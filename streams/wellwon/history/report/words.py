@@ -10,7 +10,7 @@ from wellwon.core.win import EARNED, PRESSURED
 from wellwon.history.course import LOST, SLIPPED, WON
 from wellwon.history.interval import MIN_N, Ratio, Share
 from wellwon.history.retention import CHURNED
-from wellwon.history.stats import DATA, INSUFFICIENT, LESS, MORE, Backtest, RuleResult
+from wellwon.history.stats import ANY, DATA, INSUFFICIENT, LESS, MORE, Backtest, RuleResult
 
 NBSP: Final = "\u00a0"
 
@@ -45,19 +45,23 @@ def headlines(backtest: Backtest) -> list[str]:
 
 
 def _title(backtest: Backtest) -> str:
+    if not backtest.deals:
+        return "There is no deal in this history"
     judged = [rule for rule in backtest.rules if rule.family != DATA and rule.verdict != INSUFFICIENT]
     telling = [rule for rule in judged if rule.verdict == MORE]
     if telling:
         best = max(telling, key=lambda rule: _lift(rule).low)
         return f"Deals flagged by {best.rule} were lost or slipped {_lift(best).value:.1f} times as often as like deals"
+    flagged, deals = backtest.flagged, backtest.deals.total()
+    if backtest.at_risk.verdict == MORE:
+        lift = _lift(backtest.at_risk).value
+        return f"Deals flagged for {ANY} were lost or slipped {lift:.1f} times as often as like deals"
     if judged:
         return "In this history flagged deals fared no worse than like deals"
-    if not backtest.deals:
-        return "There is no deal in this history"
-    flagged = max((rule.deals for rule in backtest.rules), default=0)
-    if not flagged:
-        return "Nothing in this history would have been flagged"
-    return "Too little history to say what became of flagged deals"
+    if flagged:
+        return f"{flagged:,} of {deals:,} deals would have been flagged, too few by any one rule to judge it"
+    untidy = any(rule.deals for rule in backtest.rules)
+    return f"None of {deals:,} deals would have been flagged" + (", but for data quality" if untidy else "")
 
 
 def _second_lines(backtest: Backtest) -> Iterator[str]:
@@ -71,7 +75,9 @@ def _second_lines(backtest: Backtest) -> Iterator[str]:
     last = last_week(backtest)
     if last is not None and wins >= MIN_N:
         yield f"{percent(last)} of the value won came in the last seven days of its {backtest.wins.calendar.kind}."
-    if backtest.owner_weeks and backtest.rules:
+    if not backtest.rated:
+        yield "The history is shorter than four weeks: too short for messages a week."
+    elif backtest.owner_weeks and backtest.rules:
         messages = backtest.messages(data=False)
         yield (
             f"The rules as they are set would have sent {backtest.per_owner_week(messages):.2f} messages per owner and "
@@ -108,7 +114,7 @@ def rule_sentence(result: RuleResult) -> str:
     if result.verdict == MORE:
         how = f"{lift.value:.1f} times as often as like deals"
     elif result.verdict == LESS:
-        how = f"Less often than like deals, {lift.value:.1f} times as often"
+        how = "Less often than like deals"
     else:
         how = "Fared much as like deals; the difference may be chance"
     return f"{how}: {percent(compared.flagged.value)} against {percent(compared.alike.value)} were lost or slipped."

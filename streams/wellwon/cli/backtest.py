@@ -1,0 +1,177 @@
+"""``wellwon backtest``: what the rules would have said about an organisation's own history, and what became of it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import click
+
+from wellwon.cli.failure import FAILED, INTERRUPTED, BadInput
+from wellwon.cli.output import counted, json_lines, shown_name
+from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kind_option, load, options_of
+from wellwon.history.money import Rates
+from wellwon.history.report.page import page
+from wellwon.history.retention import BadOutcomes, Fate, read_outcomes
+from wellwon.history.run import Progress, runs
+from wellwon.history.stats import Backtest, Tally
+from wellwon.history.trained import trained
+from wellwon.policy import Policy, compile_policy
+from wellwon.policy.materiality import in_reporting_currency
+from wellwon.sources.by_deal import Exports
+from wellwon.sources.feed import Feed
+from wellwon.sources.kinds import guess_kind, kind_named
+from wellwon.sources.mapping import SourceView
+
+REJECTS = "rejected.jsonl"
+
+
+@click.command(epilog=KINDS_HELP)
+@files
+@kind_option
+@click.option(
+    "--policy", "policy_file", envvar="WELLWON_POLICY", help="The policy; default $WELLWON_POLICY, else defaults."
+)
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report here: one HTML page.")
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON instead of tables.")
+@click.option("--as-of", metavar="TIME", help="Nothing after this date (its midnight) or instant is known.")
+@click.option("--split", metavar="TIME", help="Norms from the history before it, flags judged from it on.")
+@click.option("--outcomes", metavar="FILE", help="What became of customers: deal id, churned or renewed, date (CSV).")
+@click.option("--rejects", default=REJECTS, show_default=True, help="Rows that cannot be used, each with the reason.")
+@click.option("--workers", default=2, show_default=True, help="Processes.")
+@dialect
+def command(
+    files: tuple[str, ...],
+    kind: str | None,
+    policy_file: str | None,
+    report: Path | None,
+    as_json: bool,
+    as_of: str | None,
+    split: str | None,
+    outcomes: str | None,
+    rejects: str,
+    workers: int,
+    zone: str,
+    dayfirst: bool,
+) -> None:
+    """What wellwon would have said about FILES of your own history, and what became of the deals.
+
+    Nothing leaves this machine. For each rule: the flagged deals and what became of them, against deals like them that
+    were not flagged; how the wins were won, by period; what the data cannot show.
+
+    Ctrl-C ends it with what is there, and the report says so. The exit code is 1 if rows cannot be used, 130 if it was
+    stopped.
+    """
+    _, policy = load(policy_file)
+    end = instant(as_of, policy, "--as-of")
+    since = instant(split, policy, "--split")
+    fates = _fates(outcomes)
+    view, options = SourceView.of(policy), options_of(zone, dayfirst)
+    chosen = kind_named(kind) if kind else guess_kind(files)
+    with _stopping() as stop, _progress() as progress:
+        if since is not None:
+            policy = trained(policy, Feed(chosen, files, view, options, lambda _: None), since)
+        exports = Exports(chosen, files, view, options, Path(rejects))
+        found = _backtest(exports, policy, end, since, fates, workers, progress, stop.is_set)
+    if not found.info.changes and not found.info.partial:
+        why = "".join(f"\n{note}" for note in found.info.notes)
+        raise BadInput(f"nothing in {counted(found.info.rows, 'row')} can be used{_see(found)}{why}")
+    if report is not None:
+        report.write_text(page(found), encoding="utf-8")
+    _show(found, report, as_json)
+    sys.exit(INTERRUPTED if found.info.partial else FAILED if found.info.rejected else 0)
+
+
+def _backtest(
+    exports: Exports,
+    policy: Policy,
+    end: int | None,
+    since: int | None,
+    fates: dict[str, Fate] | None,
+    workers: int,
+    progress: Progress,
+    stop: Callable[[], bool],
+) -> Backtest:
+    rates = Rates(policy.reporting_currency, partial(in_reporting_currency, policy))
+    tally = Tally(compile_policy(policy), rates, fates, since or 0)
+    history = runs(exports, policy, end, workers, progress, stop)
+    for run in history:
+        tally.add(run)
+    return tally.result(history.info, policy.specs, {name: rule.mode for name, rule in policy.rules.items()})
+
+
+def _fates(outcomes: str | None) -> dict[str, Fate] | None:
+    if outcomes is None:
+        return None
+    try:
+        with Path(outcomes).open(encoding="utf-8-sig", newline="") as lines:
+            return read_outcomes(lines, shown_name(outcomes))
+    except BadOutcomes as error:
+        raise BadInput(str(error)) from None
+
+
+def _show(found: Backtest, report: Path | None, as_json: bool) -> None:
+    if as_json:
+        from wellwon.history.report.data import as_dict
+
+        json_lines(as_dict(found))
+    else:
+        from wellwon.cli.backtest_screen import show
+
+        show(found)
+    if found.info.rejected:
+        click.echo(f"{counted(found.info.rejected, 'row')} cannot be used{_see(found)}", err=True)
+    if found.info.partial:
+        click.echo("stopped before the end: what is said is partial", err=True)
+    if report is not None:
+        click.echo(f"{report}: the report, for any browser", err=True)
+
+
+def _see(found: Backtest) -> str:
+    return f": see {found.info.rejected_file}" if found.info.rejected_file else ""
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Set by the first Ctrl-C or SIGTERM; the second one ends the command at once."""
+    stop = threading.Event()
+    before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(number: int, frame: object) -> None:
+        signal.signal(number, before[number])
+        stop.set()
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """How far it is and how long it will take, where a person watches."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description:8}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield show
