@@ -64,7 +64,7 @@ def test_changes_are_recognised(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("", "header"),
-        ("a,b\n1,2\n", "say --kind"),
+        ("a,b\n1,2\n", "say which kind it is"),
         ("OpportunityId,CreatedDate,StageName\n", "no change in these files"),
     ],
 )

@@ -22,7 +22,7 @@ from wellwon.sources.columns import unread_columns
 from wellwon.sources.dates import DateReader
 from wellwon.sources.feed import Feed
 from wellwon.sources.history import Options
-from wellwon.sources.kinds import CHANGES, kind_named
+from wellwon.sources.kinds import guess_kind, kind_named
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.table import has, plain
 from wellwon.sources.whole import open_table
@@ -48,16 +48,16 @@ def command(files: tuple[str, ...], kind: str | None, out: str | None, zone: str
         raise BadInput("the export is read more than once: name a file, not standard input")
     if out is not None and Path(out).exists():
         raise BadInput(f"{out} is there already: nothing is written over it")
-    kind = kind or _kind_of(files[0])
+    of_kind = kind_named(kind) if kind else guess_kind(files)
     options = options_of(zone, dayfirst)
     rejected: list[Rejected] = []
     sample = Sample()
-    for change in Feed(kind_named(kind), files, SourceView(), options, rejected.append):
+    for change in Feed(of_kind, files, SourceView(), options, rejected.append):
         sample.note(orjson.loads(change.value))
     shown_rejections(rejected)
     if not sample.deals:
         raise BadInput("there is no change in these files that can be used")
-    tables = kind_named(kind).tables is not None
+    tables = of_kind.tables is not None
     export = Export(
         names=tuple(Path(file).name for file in files),
         probabilities=_probabilities(files) if tables else {},
@@ -71,20 +71,6 @@ def command(files: tuple[str, ...], kind: str | None, out: str | None, zone: str
     else:
         Path(out).write_text(text, encoding="utf-8")
         click.echo(f"{out}: written; look for GUESS in it, then `wellwon policy check {out}`", err=True)
-
-
-def _kind_of(file: str) -> str:
-    """The kind of an export, by its first line."""
-    with Path(file).open("rb") as content:
-        first = content.readline(1 << 20)
-    if b"{" in first:
-        return "salesforce-cdc" if b"ChangeEventHeader" in first or b"entityName" in first else CHANGES
-    columns = open_table(file).columns
-    if "newvalue" in columns:
-        return "salesforce-field-history"
-    if "opportunityid" in columns or "stagename" in columns:
-        return "salesforce-history"
-    raise BadInput(f"{file}: what kind of export this is cannot be told from its header: say --kind")
 
 
 def _rows(files: tuple[str, ...], *columns: str) -> Iterator[dict[str, str]]:

@@ -15,7 +15,6 @@ from wellwon.core.units import DAY, parse_date, parse_money
 from wellwon.history.replay import Change, Replay
 from wellwon.policy import Policy, compile_policy
 from wellwon.policy.diff import Heard, Told
-from wellwon.policy.exempt import exemption_of
 from wellwon.policy.materiality import is_material
 
 _WEEK: Final = 7
@@ -27,7 +26,6 @@ T = TypeVar("T", bound=Change)
 
 class _Values(msgspec.Struct):
     owner_id: str | None = None
-    pipeline: str | None = None
 
 
 class _Seen(msgspec.Struct):
@@ -45,7 +43,6 @@ class Hearing:
         )
         self._decode = msgspec.json.Decoder(_Seen).decode
         self._owners: set[str] = set()
-        self._pipelines: dict[str, str] = {}
         self._open: dict[str, tuple[Told, list[tuple[str, int]]]] = {}
         self._heard = Heard()
 
@@ -68,8 +65,6 @@ class Hearing:
                 values = _Values()  # the core says what is wrong with it
             if values.owner_id:
                 self._owners.add(values.owner_id)
-            if values.pipeline is not None:
-                self._pipelines[change.key.decode()] = values.pipeline
             yield change
 
     def _alert(self, record: bytes) -> None:
@@ -106,19 +101,8 @@ class Hearing:
         if alert["covered_by"]:
             self._heard.covered.add((alert["rule"], alert["opportunity_id"]))
             return False
-        amount = None if alert["amount"] is None else parse_money(alert["amount"])
-        if not is_material(self._policy, alert["segment"], amount, alert["currency"] or ""):
-            return False
-        deal = alert["opportunity_id"]
-        return not exemption_of(
-            self._policy,
-            alert["rule"],
-            deal=deal,
-            owner=alert["owner_id"],
-            pipeline=self._pipelines.get(deal, ""),
-            segment=alert["segment"],
-            day=parse_date(alert["at"][:10]),
-        )
+        annual = None if alert["annual_amount"] is None else parse_money(alert["annual_amount"])
+        return is_material(self._policy, alert["segment"], annual, alert["currency"] or "")
 
     def _keep(self, told: Told, messages: list[tuple[str, int]]) -> None:
         self._heard.alerts.append(told)

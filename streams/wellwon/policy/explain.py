@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from wellwon.core.deal import Deal
 from wellwon.core.engine import deal_type_of, segment_of
-from wellwon.core.model import DELETED, OFF, OPEN, SHADOW, Ruleset
+from wellwon.core.exemption import exempted
+from wellwon.core.model import ALERT, DELETED, OFF, OPEN, SHADOW, Ruleset
 from wellwon.core.rule import AMOUNT, CATEGORY, DATE, DEAL, NEXT_STEP, PRICE, STAGE, TOUCH, RuleSpec, param_fields
 from wellwon.core.state import AlertState, State
 from wellwon.core.units import format_date
-from wellwon.policy.exempt import exemption_of
-from wellwon.policy.facts import CLOSED, Situation
+from wellwon.policy.circumstances import CLOSED, Situation
 from wellwon.policy.materiality import is_material
 from wellwon.policy.model import Policy, RulePolicy
 from wellwon.policy.moves import HISTORIES, Moved, moves_of
@@ -136,17 +136,11 @@ def _untold(answer: Answer, deal_id: str, now: Situation, policy: Policy) -> tup
     deal, segment, found = now.deal, now.segment.name, list(answer.untold)
     if answer.mode == SHADOW:
         found.append("it runs in shadow: counted, told to no one")
-    exempt = exemption_of(
-        policy,
-        answer.rule,
-        deal=deal_id,
-        owner=deal.owner,
-        pipeline=deal.pipeline,
-        segment=segment,
-        day=now.view.today,
-    )
-    if exempt is not None:
-        found.append(f"exempt until {format_date(exempt.until)}: {exempt.reason}")
+    for written, compiled in zip(policy.exemptions, now.ruleset.exemptions, strict=True):
+        alone = replace(now.ruleset, exemptions=(compiled,))
+        modes, _ = exempted({answer.rule: ALERT}, deal_id, deal, segment, now.at, alone)
+        if modes[answer.rule] != ALERT:
+            found.append(f"exempt until {format_date(written.until)}: {written.reason}")
     if not is_material(policy, segment, deal.annual_amount, deal.currency):
         found.append("the amount is below least_amount")
     return tuple(found)

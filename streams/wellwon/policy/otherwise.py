@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Final
 
 from wellwon.core.rule import CATEGORY, RuleSpec, param_fields
-from wellwon.policy.facts import Fact, Situation, facts_of
+from wellwon.policy.circumstances import Circumstance, Situation, circumstances_of
 
 TOLD: Final = 4
 """Reasons that are told: more are no help."""
@@ -31,45 +31,50 @@ class Reason:
 def reasons(spec: RuleSpec, now: Situation) -> list[Reason]:
     """Why a rule is silent, the most telling first; empty where nothing that it looks for has happened.
 
-    Single facts come before single thresholds; two or three together are tried only where nothing alone is enough.
+    Single circumstances come before single thresholds; two or three together only where nothing alone is enough.
     """
-    facts = list(facts_of(spec, now))
+    known = list(circumstances_of(spec, now))
     limits = [limit for limit in _limits(spec, now) if limit.least <= limit.now <= limit.most]
-    found = [Reason((fact.kind,), (fact.said,)) for fact in facts if _holds(spec, fact.otherwise(now))]
+    found = [_reason(one) for one in known if _holds(spec, one.otherwise(now))]
     found += [Reason(("threshold",), (said,)) for limit in limits if (said := limit.enough(spec, now))]
     if not found:
-        found = list(_together(spec, now, facts, limits))
+        found = list(_together(spec, now, known, limits))
     by_text = {reason.said: reason for reason in reversed(found)}
     return list(by_text.values())[::-1][:TOLD]
 
 
-def _together(spec: RuleSpec, now: Situation, facts: list[Fact], limits: list[_Limit]) -> Iterator[Reason]:
-    for count in (2, 3):
-        some = False
-        for chosen in combinations(facts, count):
-            if len({fact.said for fact in chosen}) == count and _holds(spec, _all_otherwise(chosen, now)):
-                some = True
-                yield Reason(tuple(fact.kind for fact in chosen), tuple(fact.said for fact in chosen))
-        for chosen in combinations(facts, count - 1):
-            changed = _all_otherwise(chosen, now)
-            for limit in limits:
-                if said := limit.enough(spec, changed):
-                    some = True
-                    yield Reason(
-                        (*(fact.kind for fact in chosen), "threshold"), (*(fact.said for fact in chosen), said)
-                    )
-        if some:
-            return
-    for one, other in combinations(limits, 2):
-        for value in {one.least, one.most} - {one.now}:
-            if said := other.enough(spec, one.at(now, value)):
-                yield Reason(("threshold", "threshold"), (one.taking(value), said))
+def _reason(*chosen: Circumstance, threshold: str = "") -> Reason:
+    kinds, said = tuple(one.kind for one in chosen), tuple(one.said for one in chosen)
+    return Reason((*kinds, "threshold"), (*said, threshold)) if threshold else Reason(kinds, said)
+
+
+def _together(spec: RuleSpec, now: Situation, known: list[Circumstance], limits: list[_Limit]) -> Iterator[Reason]:
+    pairs = list(_of(2, spec, now, known))
+    for one in known:
+        changed = one.otherwise(now)
+        pairs += [_reason(one, threshold=said) for limit in limits if (said := limit.enough(spec, changed))]
+    if pairs:
+        yield from pairs
+        return
+    yield from _of(3, spec, now, known)
+    for low, high in combinations(limits, 2):
+        for value in (low.least, low.most):
+            if value != low.now and (said := high.enough(spec, low.at(now, value))):
+                yield Reason(("threshold", "threshold"), (low.taking(value), said))
                 break
 
 
-def _all_otherwise(facts: tuple[Fact, ...], situation: Situation) -> Situation:
-    for fact in facts:
-        situation = fact.otherwise(situation)
+def _of(count: int, spec: RuleSpec, now: Situation, known: list[Circumstance]) -> Iterator[Reason]:
+    """So many circumstances that are enough together."""
+    for chosen in combinations(known, count):
+        differ = len({one.said for one in chosen}) == count
+        if differ and _holds(spec, _all_otherwise(chosen, now)):
+            yield _reason(*chosen)
+
+
+def _all_otherwise(chosen: tuple[Circumstance, ...], situation: Situation) -> Situation:
+    for one in chosen:
+        situation = one.otherwise(situation)
     return situation
 
 

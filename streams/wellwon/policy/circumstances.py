@@ -45,7 +45,7 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Circumstance:
     """Something that is so, in words, and the situation in which it were not."""
 
     kind: str
@@ -53,7 +53,7 @@ class Fact:
     otherwise: Callable[[Situation], Situation]
 
 
-def facts_of(spec: RuleSpec, now: Situation) -> Iterator[Fact]:
+def circumstances_of(spec: RuleSpec, now: Situation) -> Iterator[Circumstance]:
     """What is known of the deal that may keep a rule silent, the most telling first; only what the rule reads."""
     reads = spec.reads
     for history in HISTORIES:
@@ -74,7 +74,7 @@ def facts_of(spec: RuleSpec, now: Situation) -> Iterator[Fact]:
         yield from _category(now)
     if reads & NEXT_STEP and now.deal.next_step:
         said = f"the next step was written on {now.day(now.deal.next_step_at)}"
-        yield Fact("next-step", said, _deal(next_step=0, next_step_at=0))
+        yield Circumstance("next-step", said, _deal(next_step=0, next_step_at=0))
     yield from _segment(now)
     yield from _later(spec, now)
 
@@ -93,7 +93,7 @@ def _history(name: str, change: Callable[[Any], Any]) -> Callable[[Situation], S
     return otherwise
 
 
-def _not_counted(history: History, now: Situation) -> Iterator[Fact]:
+def _not_counted(history: History, now: Situation) -> Iterator[Circumstance]:
     moves = getattr(now.deal, history.attribute)
     for why in dict.fromkeys(move.why for move in moves):
         if why in (COUNTS, FIRST):
@@ -103,15 +103,15 @@ def _not_counted(history: History, now: Situation) -> Iterator[Fact]:
             f"{history.shown(move.old)} to {history.shown(move.new)} on {now.day(move.at)}" for move in these[-3:]
         )
         said = f"{history.noun} {listed}: {WHY[why]}"
-        yield Fact("not-counted", said, _history(history.attribute, partial(_counted, why)))
+        yield Circumstance("not-counted", said, _history(history.attribute, partial(_counted, why)))
 
 
 def _counted(why: int, move: Any) -> Any:
     return with_(move, why=COUNTS) if move.why == why else move
 
 
-def _closed(now: Situation) -> Fact:
-    return Fact(
+def _closed(now: Situation) -> Circumstance:
+    return Circumstance(
         "closed",
         f"the deal is {CLOSED[now.deal.status]} since {now.day(now.deal.closed_at)}",
         _deal(status=OPEN, closed_at=0),
@@ -122,22 +122,22 @@ def _without(word: str, move: Any) -> Any:
     return with_(move, **{word: False})
 
 
-def _prices(now: Situation) -> Iterator[Fact]:
+def _prices(now: Situation) -> Iterator[Circumstance]:
     deal = now.deal
     for name, noun in (("prices", "discount"), ("amounts", "amount")):
         for word in ("traded", "approved"):
             these = [move for move in getattr(deal, name) if getattr(move, word)]
             if these:
                 said = f"the change of the {noun} on {now.day(these[-1].at)} is {word}"
-                yield Fact(word, said, _history(name, partial(_without, word)))
+                yield Circumstance(word, said, _history(name, partial(_without, word)))
     raised = [move.new for move in deal.prices if move.new is not None]
     if raised and deal.discount is not None and max(raised) > deal.discount:
         said = f"the discount is {format_percent(deal.discount)} % now"
-        yield Fact("taken-back", said, _deal(discount=max(raised)))
+        yield Circumstance("taken-back", said, _deal(discount=max(raised)))
     early = [move for move in deal.prices if move.baseline is None and move.points > 0]
     if early:
         offered = tuple(with_(move, baseline=move.old) if move.baseline is None else move for move in deal.prices)
-        yield Fact(
+        yield Circumstance(
             "first-offer",
             f"the discount of {now.day(early[-1].at)} came within a day of the first price: a first offer",
             _deal(prices=offered, baseline=early[0].old),
@@ -145,7 +145,7 @@ def _prices(now: Situation) -> Iterator[Fact]:
     if deal.baseline is not None and deal.prices:
         lowest = min(deal.baseline, *(move.old for move in deal.prices if move.old is not None), deal.baseline)
         if lowest < deal.baseline:
-            yield Fact(
+            yield Circumstance(
                 "baseline",
                 f"the baseline is {format_percent(deal.baseline)} %",
                 lambda situation: _history(
@@ -156,22 +156,22 @@ def _prices(now: Situation) -> Iterator[Fact]:
     amount = deal.annual_amount
     if cut and amount is not None and min(cut) < amount:
         said = f"the amount is {format_money(amount)} a year now"
-        yield Fact("taken-back", said, _deal(amount=min(cut), term_months=None))
+        yield Circumstance("taken-back", said, _deal(amount=min(cut), term_months=None))
     elif not amount:
-        yield Fact("no-amount", "the amount is empty", _deal(amount=10**7))
+        yield Circumstance("no-amount", "the amount is empty", _deal(amount=10**7))
     else:
-        yield Fact("amount", f"the amount is {format_money(amount)} a year", _deal(amount=None))
+        yield Circumstance("amount", f"the amount is {format_money(amount)} a year", _deal(amount=None))
     for name, noun in (("prices", "discount"), ("amounts", "amount")):
         yield from _dated_otherwise(name, noun, now)
     if any(move.scope != SCOPE_SAME and move.cut_bp for move in deal.amounts):
-        yield Fact(
+        yield Circumstance(
             "scope",
             "the list amount changed with the amount, or is not known: what was cut may be scope, not price",
             _history("amounts", lambda move: with_(move, scope=SCOPE_SAME)),
         )
 
 
-def _dated_otherwise(name: str, noun: str, now: Situation) -> Iterator[Fact]:
+def _dated_otherwise(name: str, noun: str, now: Situation) -> Iterator[Circumstance]:
     """A price is judged by the close date that stood after its save."""
     calendar = now.ruleset.calendar
 
@@ -187,23 +187,23 @@ def _dated_otherwise(name: str, noun: str, now: Situation) -> Iterator[Fact]:
     if elsewhere:
         last = elsewhere[-1]
         said = f"when the {noun} changed on {now.day(last.at)}, the deal was dated {format_date(last.date)}"
-        yield Fact("dated", said, _history(name, in_its_period))
+        yield Circumstance("dated", said, _history(name, in_its_period))
 
 
-def _answered(now: Situation) -> Fact:
+def _answered(now: Situation) -> Circumstance:
     last = max(touch.at for touch in now.deal.touches if touch.inbound)
-    return Fact(
+    return Circumstance(
         "answered",
         f"the customer answered on {now.day(last)}",
         _history("touches", lambda touch: None if touch.inbound else touch),
     )
 
 
-def _progress(now: Situation) -> Iterator[Fact]:
+def _progress(now: Situation) -> Iterator[Circumstance]:
     progressed = [move for move in now.deal.stages if move.progress]
     if progressed:
         last = progressed[-1]
-        yield Fact(
+        yield Circumstance(
             "progress",
             f"the stage moved on to {last.new} on {now.day(last.at)}",
             lambda situation: _history("stages", lambda move: with_(move, progress=False))(
@@ -212,7 +212,7 @@ def _progress(now: Situation) -> Iterator[Fact]:
         )
 
 
-def _stage(now: Situation) -> Iterator[Fact]:
+def _stage(now: Situation) -> Iterator[Circumstance]:
     """As if it had always been in the first stage, in a late one, or in none of the buyer's."""
     deal, known = now.deal, now.view.stage()
     pipeline = now.ruleset.pipelines.get(deal.pipeline) or now.ruleset.pipelines[now.ruleset.default_pipeline]
@@ -225,49 +225,49 @@ def _stage(now: Situation) -> Iterator[Fact]:
     kinds = {(stage.late, stage.buyer_process): stage for stage in reversed(stages)}
     for kind, stage in kinds.items():
         if known is None or kind != (known.late, known.buyer_process):
-            yield Fact("stage", said, _deal(stage=stage.name, status=OPEN, stages=()))
+            yield Circumstance("stage", said, _deal(stage=stage.name, status=OPEN, stages=()))
 
 
-def _dated(now: Situation) -> Iterator[Fact]:
+def _dated(now: Situation) -> Iterator[Circumstance]:
     deal, period = now.deal, now.view.period
     held = {move.new for move in deal.dates} | {move.old for move in deal.dates}
     others = {day for day in (*held, period.end_day, period.end_day + 1) if day is not None} - {deal.close_date}
     said = "the close date is empty" if deal.close_date is None else f"the close date is {format_date(deal.close_date)}"
     for day in sorted(others):
-        yield Fact("close-date", said, _deal(close_date=day))
+        yield Circumstance("close-date", said, _deal(close_date=day))
     if deal.dates:
-        yield Fact("close-date", said, _deal(close_date=period.end_day, dates=()))
+        yield Circumstance("close-date", said, _deal(close_date=period.end_day, dates=()))
 
 
-def _category(now: Situation) -> Iterator[Fact]:
+def _category(now: Situation) -> Iterator[Circumstance]:
     deal = now.deal
     word = deal.category.replace("_", " ") or "unknown"
     never = "" if any(move.new == COMMIT for move in deal.categories) else ", and it was never in Commit"
     for wanted in (COMMIT, BEST_CASE):
         if deal.category != wanted:
             said = f"the forecast category is {word}{never}"
-            yield Fact("category", said, _deal(category=wanted, categories=()))
+            yield Circumstance("category", said, _deal(category=wanted, categories=()))
 
 
-def _segment(now: Situation) -> Iterator[Fact]:
+def _segment(now: Situation) -> Iterator[Circumstance]:
     norms = now.segment.norms
     if norms.wins:
-        yield Fact(
+        yield Circumstance(
             "norm",
             f"the norms of the segment {now.segment.name} ({norms.wins} wins) say that this is usual",
             lambda situation: replace(situation, segment=replace(situation.segment, norms=Norms())),
         )
-    yield Fact(
+    yield Circumstance(
         "told-by-another",
         "another rule tells it of the same save",
         lambda situation: replace(situation, segment=replace(situation.segment, rules={})),
     )
 
 
-def _later(spec: RuleSpec, now: Situation) -> Iterator[Fact]:
+def _later(spec: RuleSpec, now: Situation) -> Iterator[Circumstance]:
     """What time alone will bring: rules that wait say when to ask them again."""
     view = now.view
     spec.check(view, now.params)
     if view.wake_at > now.at:
         until = now.day(view.wake_at)
-        yield Fact("time", f"it is not yet {until}", lambda situation: replace(situation, at=view.wake_at))
+        yield Circumstance("time", f"it is not yet {until}", lambda situation: replace(situation, at=view.wake_at))
