@@ -38,6 +38,8 @@ IDS_KEPT: Final = 64
 IDS_KEPT_MS: Final = 72 * HOUR
 """Connectors repeat what they sent within their retention, 72 h for Salesforce (CDC guide)."""
 
+TAIL_FOLDED: Final = 4
+"""Settled changes are folded so many at a time: writing a change to the changelog is cheaper than writing the deal."""
 TAIL_KEPT: Final = 128
 """Changes in a tail: a deal that a machine rewrites every second is settled sooner, not kept for ever."""
 
@@ -107,8 +109,8 @@ def absorb(state: State, change: Change, ruleset: Ruleset) -> Absorbed:
 def _settle(
     base: Deal, tail: tuple[Change, ...], now: Deal, horizon: int, ruleset: Ruleset
 ) -> tuple[Deal, tuple[Change, ...]]:
-    """Fold what lies before the horizon into the base, and what is more than a tail may hold."""
-    if not tail or (tail[0].at >= horizon and len(tail) < TAIL_KEPT):
+    """Fold what lies before the horizon into the base once it is worth it, and what is more than a tail may hold."""
+    if len(tail) < TAIL_FOLDED or (tail[TAIL_FOLDED - 1].at >= horizon and len(tail) < TAIL_KEPT):
         return base, tail
     if tail[-1].at < horizon:
         return now, ()
@@ -170,11 +172,13 @@ def _acts_by_itself(base: Deal, later: tuple[Change, ...], change: Change) -> bo
 
 def reclassify(state: State, item: Reclassified, ruleset: Ruleset) -> Absorbed | None:
     """Mark changes as part of a bulk edit; None if none of them is in the tail any more."""
-    ids = set(item.source_ids)
-    if not any(change.source_id in ids and change.bulk <= ruleset.bulk_records for change in state.tail):
+    ids, since = set(item.source_ids), state.now.last_at - ruleset.tail_ms
+    told = [change.source_id in ids and change.at >= since for change in state.tail]
+    if not any(one and change.bulk <= ruleset.bulk_records for one, change in zip(told, state.tail, strict=True)):
         return None
     tail = tuple(
-        replace(change, bulk=RECLASSIFIED_BULK) if change.source_id in ids else change for change in state.tail
+        replace(change, bulk=RECLASSIFIED_BULK) if one else change
+        for one, change in zip(told, state.tail, strict=True)
     )
     return Absorbed(state.base, tail, refold(state.base, tail, ruleset), EVERYTHING, refolded=True)
 

@@ -7,6 +7,7 @@ policy it started with: replaying it gives the same alerts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableMapping
+from itertools import islice
 from typing import Final, Protocol
 
 import msgspec
@@ -23,12 +24,11 @@ from wellwon.core.state import (
     CONTROL_KEY,
     PREFIX,
     Control,
+    Held,
     State,
     count_open,
     decode_control,
-    decode_state,
     encode_control,
-    encode_state,
 )
 from wellwon.core.units import DAY, format_instant
 from wellwon.core.wakes import Wakes
@@ -54,24 +54,10 @@ Compile = Callable[[str], Ruleset]
 """Policy text to ruleset; raises for a policy that is wrong."""
 
 
+ROOM: Final = 25_000
+
 METERED: Final = 16
 """The time that rules take is measured on one slice in this many: measuring costs as much as a cheap rule."""
-
-
-class _Touched:
-    """A deal decoded in this slice."""
-
-    __slots__ = ("changed", "offset", "state")
-
-    def __init__(self, state: State | None, offset: int) -> None:
-        self.state = state
-        self.offset = offset
-        self.changed = False
-
-    def keep(self, state: State | None) -> None:
-        """Take over a new state; None when the deal leaves."""
-        self.state = state
-        self.changed = True
 
 
 class Partition:
@@ -97,7 +83,10 @@ class Partition:
         self._clocks: list[int] = []
         self._policy_queue: list[bytes] = []
         self._wakes = Wakes()
-        self._touched: dict[bytes, _Touched] = {}
+        self._held: dict[bytes, Held] = {}
+        """Deals in memory, the longest there first; what is not here is decoded when it is held."""
+        self._changed: dict[bytes, Held] = {}
+        """Deals that changed and are not written yet."""
         self._control_changed = False
         self._policy_at = 0
         self._applied = -1
@@ -105,6 +94,8 @@ class Partition:
         self._seconds = seconds
         self._meter: Meter | None = None
         self._slices = 0
+        self.room = ROOM
+        """How many deals are held in memory decoded."""
         self._use(policy)
         self.restored()
 
@@ -113,10 +104,12 @@ class Partition:
     def _use(self, policy: str) -> None:
         self.policy = policy
         self.ruleset = self._compile(policy)
+        self._held.clear()  # what a change means may be different now
         self._outcomes = Outcomes(self.ruleset)
 
     def restored(self) -> None:
         """Take up what the store holds: call it after the store was filled."""
+        self._held.clear()
         control = self._store.get(CONTROL_KEY)
         self._clocks, self._policy_queue = [], []
         if control is not None:
@@ -199,19 +192,19 @@ class Partition:
             ahead = f"occurred_at {format_instant(item.at)} is ahead of the clock {format_instant(self.clock)}"
             out.reject(key, value, offset, "in_the_future", ahead)
             return
-        touched = self._touch(deal_key)
-        if offset <= touched.offset:
+        held = self._touch(deal_key)
+        if offset <= held.offset:
             out.counts.skipped += 1
             return
         bump(out.counts.changes, (decoded.source, decoded.kind))
         try:
-            self._settle_deal(out, deal_key, touched)
-            done = step(touched.state, item, self.ruleset, self.clock, self._meter)
-            touched.offset = offset
+            self._settle_deal(out, deal_key, held)
+            done = step(held.state, item, self.ruleset, self.clock, self._meter)
+            held.offset = offset
             if done.outcome == DUPLICATE:
                 out.counts.duplicates += 1
                 return
-            touched.keep(self._outcomes.conclude(out, deal_key, done, CHANGE, (key, value, offset)))
+            self._keep(deal_key, held, self._outcomes.conclude(out, deal_key, done, CHANGE, (key, value, offset)))
         except Exception as error:
             # A value that the core cannot digest must not stop the others; the state is as before.
             out.reject(key, value, offset, "not_applied", f"{type(error).__name__}: {error}")
@@ -221,18 +214,23 @@ class Partition:
         if decoded.kind == items.GAP:
             out.rereads.append((deal_key, _reread(decoded, item)))
 
-    def _touch(self, key: bytes) -> _Touched:
-        touched = self._touched.get(key)
-        if touched is None:
+    def _touch(self, key: bytes) -> Held:
+        held = self._held.get(key)
+        if held is None:
             stored = self._store.get(key)
             if stored is None:
-                touched = _Touched(None, -1)
+                held = Held(None, -1)
             else:
-                _, epoch, _, offset, _ = PREFIX.unpack_from(stored)
-                state = restore(decode_state(stored), self.ruleset)
-                touched = _Touched(state, offset if epoch == self.epoch else -1)
-            self._touched[key] = touched
-        return touched
+                held = Held.decode(stored, self.epoch)
+                assert held.state is not None
+                restore(held.state, self.ruleset)
+            self._held[key] = held
+        return held
+
+    def _keep(self, key: bytes, held: Held, state: State | None) -> None:
+        """Take over a new state; None when the deal leaves."""
+        held.state = state
+        self._changed[key] = held
 
     # --- time -------------------------------------------------------------------------------------------------
 
@@ -279,7 +277,7 @@ class Partition:
         while left and self._policy_queue:
             key = self._policy_queue.pop()
             left -= 1
-            if key in self._store or key in self._touched:
+            if key in self._store or key in self._changed:
                 self._settle_or_skip(out, key)
             if not self._policy_queue:
                 self._control_changed = True
@@ -296,49 +294,49 @@ class Partition:
         return left < deals
 
     def _settle_or_skip(self, out: Output, key: bytes) -> None:
-        touched = self._touch(key)
+        held = self._touch(key)
         try:
-            self._settle_deal(out, key, touched)
+            self._settle_deal(out, key, held)
         except Exception as error:
             # The deal sleeps until it changes; the others go on.
             out.reject(key, None, -1, "not_settled", f"{type(error).__name__}: {error}")
-            if touched.state is not None:
-                touched.keep(msgspec.structs.replace(touched.state, wake_at=-1, policy=self.ruleset.mark))
+            if held.state is not None:
+                self._keep(key, held, msgspec.structs.replace(held.state, wake_at=-1, policy=self.ruleset.mark))
 
     def _wake_of(self, key: bytes) -> int:
-        touched = self._touched.get(key)
-        if touched is not None:
-            return touched.state.wake_at if touched.state is not None else -1
+        held = self._held.get(key)
+        if held is not None:
+            return held.state.wake_at if held.state is not None else -1
         stored = self._store.get(key)
         return -1 if stored is None else int(PREFIX.unpack_from(stored)[4])
 
-    def _settle_deal(self, out: Output, key: bytes, touched: _Touched) -> None:
+    def _settle_deal(self, out: Output, key: bytes, held: Held) -> None:
         """Before anything else happens to a deal, what fell due before happens, at the clock by which it fell due."""
-        state = touched.state
+        state = held.state
         if state is None:
             return
         if state.policy != self.ruleset.mark and self._policy_at:
             done = step(state, Clock(self._policy_at), self.ruleset)
-            touched.keep(self._outcomes.conclude(out, key, done, POLICY))
-            state = touched.state
+            self._keep(key, held, self._outcomes.conclude(out, key, done, POLICY))
+            state = held.state
         if state is None or not 0 <= state.wake_at <= self.clock:
             return
         for clock in tuple(self._clocks):
-            state = touched.state
+            state = held.state
             if state is None or not 0 <= state.wake_at <= clock:
                 continue
             if 0 <= leaves_at(state.now, self.ruleset) <= clock:
-                self._leave(out, key, touched, clock)
+                self._leave(out, key, held, clock)
                 return
             done = step(state, Clock(clock), self.ruleset)
-            touched.keep(self._outcomes.conclude(out, key, done, CLOCK))
+            self._keep(key, held, self._outcomes.conclude(out, key, done, CLOCK))
 
-    def _leave(self, out: Output, key: bytes, touched: _Touched, at: int) -> None:
-        assert touched.state is not None
-        findings: dict[str, Finding | None] = dict.fromkeys(a.rule for a in touched.state.alerts if not a.closed_at)
-        done = Step(msgspec.structs.replace(touched.state, at=at), findings)
+    def _leave(self, out: Output, key: bytes, held: Held, at: int) -> None:
+        assert held.state is not None
+        findings: dict[str, Finding | None] = dict.fromkeys(a.rule for a in held.state.alerts if not a.closed_at)
+        done = Step(msgspec.structs.replace(held.state, at=at), findings)
         self._outcomes.conclude(out, key, done, CLOCK)
-        touched.keep(None)
+        self._keep(key, held, None)
 
     # --- the store --------------------------------------------------------------------------------------------
 
@@ -354,25 +352,26 @@ class Partition:
     def _flush(self, out: Output) -> None:
         """Encode the deals that changed, once each however often a slice touched them."""
         store, states, epoch, generation = self._store, out.states, self.epoch, self.generation
-        for key, touched in self._touched.items():
-            if not touched.changed:
-                continue
-            state = touched.state
+        for key, held in self._changed.items():
+            state = held.state
             if state is None:
                 store.pop(key, None)
                 states[key] = None
                 continue
             try:
-                value = encode_state(state, epoch=epoch, generation=generation, offset=touched.offset)
+                store[key] = states[key] = held.encode(epoch, generation)
             except Exception as error:
-                out.reject(key, None, touched.offset, "not_stored", f"{type(error).__name__}: {error}")
+                del self._held[key]  # as it was before
+                out.reject(key, None, held.offset, "not_stored", f"{type(error).__name__}: {error}")
                 continue
-            if state.wake_at >= 0:
-                stored = store.get(key)
-                if stored is None or PREFIX.unpack_from(stored)[4] != state.wake_at:
+            if state.wake_at != held.wakes:
+                held.wakes = state.wake_at
+                if state.wake_at >= 0:
                     self._wakes.note(key, state.wake_at)
-            store[key] = states[key] = value
-        self._touched.clear()
+        self._changed.clear()
+        if len(self._held) > self.room:
+            for key in list(islice(self._held, len(self._held) - self.room * 3 // 4)):
+                del self._held[key]
 
 
 def _reread(decoded: Decoded, item: DealItem) -> bytes:

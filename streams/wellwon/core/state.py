@@ -85,8 +85,8 @@ class NewerState(Exception):
 
 class _Stored(msgspec.Struct, array_like=True, gc=False):
     alerts: tuple[AlertState, ...]
-    base: Deal
-    tail: tuple[Change, ...]
+    base: msgspec.Raw
+    tail: msgspec.Raw
     seen: bytes
     win: WinState | None
     at: int
@@ -96,24 +96,110 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_stored = msgspec.msgpack.Decoder(_Stored).decode
+_decode_deal = msgspec.msgpack.Decoder(Deal).decode
+_decode_tail = msgspec.msgpack.Decoder(tuple[Change, ...]).decode
+
+_EIGHT: Final = b"\x98"
+"""How msgpack begins an array of eight: the fields of `_Stored`."""
+_ARRAYS: Final = [bytes((0x90 + size,)) for size in range(16)]
+
+
+def _array(size: int) -> bytes:
+    return _ARRAYS[size] if size < 16 else b"\xdc" + size.to_bytes(2, "big")
+
+
+class Held:
+    """A deal in memory. It remembers how the parts were written that a change usually leaves as they are."""
+
+    __slots__ = ("_alerts", "_base", "_tail", "_written_alerts", "_written_base", "_written_tail", "changed", "offset",
+                 "state", "wakes")  # fmt: skip
+
+    def __init__(self, state: State | None, offset: int) -> None:
+        self.state = state
+        """None once the deal has left."""
+        self.offset = offset
+        """Of the last record applied to it."""
+        self.changed = False
+        """It was not written since it changed."""
+        self.wakes = -1 if state is None else state.wake_at
+        """When it wakes, as last written."""
+        self._alerts: tuple[AlertState, ...] | None = None
+        self._base: Deal | None = None
+        self._tail: tuple[Change, ...] = ()
+        self._written_alerts = self._written_base = self._written_tail = b""
+
+    def encode(self, epoch: int, generation: int) -> bytes:
+        """The changelog value: the prefix, the state, and which alerts are open."""
+        state = self.state
+        assert state is not None
+        alerts, base, tail = state.alerts, state.base, state.tail
+        if alerts is not self._alerts:
+            self._written_alerts, self._alerts = _encode(alerts), alerts
+        if base is not self._base:
+            self._written_base, self._base = _encode(base), base
+        if tail is not self._tail:
+            known = len(self._tail)
+            if known < len(tail) and tail[:known] == self._tail:
+                self._written_tail += b"".join([_encode(change) for change in tail[known:]])
+            else:
+                self._written_tail = b"".join([_encode(change) for change in tail])
+            self._tail = tail
+        return b"".join(
+            (
+                PREFIX.pack(VERSION, epoch, generation, self.offset, state.wake_at),
+                _EIGHT,
+                self._written_alerts,
+                self._written_base,
+                _array(len(tail)),
+                self._written_tail,
+                _encode(state.seen),
+                _encode(state.win),
+                _encode(state.at),
+                _encode(state.segment),
+                _encode(state.policy),
+                _open(alerts),
+            )
+        )
+
+    @classmethod
+    def decode(cls, value: bytes, epoch: int) -> Held:
+        """A stored deal, with ``now`` still at ``base`` (see `engine.restore`). Raises `NewerState`."""
+        if value[0] != VERSION:
+            read_prefix(value)
+        _, written_epoch, _, offset, wake_at = PREFIX.unpack_from(value)
+        open_at = len(value) - _OPEN_SIZE.size - _OPEN_SIZE.unpack_from(value, len(value) - _OPEN_SIZE.size)[0]
+        stored = _decode_stored(memoryview(value)[PREFIX.size : open_at])
+        base, tail = _decode_deal(stored.base), _decode_tail(stored.tail)
+        held = cls(
+            State(
+                base=base,
+                tail=tail,
+                now=base,
+                seen=stored.seen,
+                alerts=stored.alerts,
+                win=stored.win,
+                at=stored.at,
+                wake_at=wake_at,
+                segment=stored.segment,
+                policy=stored.policy,
+            ),
+            offset if written_epoch == epoch else -1,
+        )
+        held._base, held._written_base = base, bytes(stored.base)
+        held._tail, held._written_tail = tail, bytes(stored.tail)[len(_array(len(tail))) :]
+        return held
 
 
 def encode_state(state: State, *, epoch: int, generation: int, offset: int) -> bytes:
-    """The changelog value: the prefix, the state, and which alerts are open."""
-    head = PREFIX.pack(VERSION, epoch, generation, offset, state.wake_at)
-    body = _encode(
-        (
-            state.alerts,
-            state.base,
-            state.tail,
-            state.seen,
-            state.win,
-            state.at,
-            state.segment,
-            state.policy,
-        )
-    )
-    return head + body + _open(state.alerts)
+    """The changelog value of a state: what `Held.encode` writes."""
+    return Held(state, offset).encode(epoch, generation)
+
+
+def decode_state(value: bytes) -> State:
+    """A stored state, with ``now`` still at ``base`` (see `engine.restore`). Raises `NewerState`."""
+    state = Held.decode(value, 0).state
+    assert state is not None
+    return state
 
 
 _OPEN_SIZE: Final = struct.Struct(">H")
@@ -178,24 +264,3 @@ def count_open(values: Iterable[bytes]) -> dict[tuple[str, str], int]:
             rule, severity = kind.split(" ")
             counts[rule, severity] = counts.get((rule, severity), 0) + deals
     return counts
-
-
-def decode_state(value: bytes) -> State:
-    """A stored state, with ``now`` still at ``base`` (see `engine.restore`). Raises `NewerState`."""
-    if value[0] != VERSION:
-        read_prefix(value)
-    wake_at: int = PREFIX.unpack_from(value)[4]
-    open_at = len(value) - _OPEN_SIZE.size - _OPEN_SIZE.unpack_from(value, len(value) - _OPEN_SIZE.size)[0]
-    stored = _decode_stored(memoryview(value)[PREFIX.size : open_at])
-    return State(
-        base=stored.base,
-        tail=stored.tail,
-        now=stored.base,
-        seen=stored.seen,
-        alerts=stored.alerts,
-        win=stored.win,
-        at=stored.at,
-        wake_at=wake_at,
-        segment=stored.segment,
-        policy=stored.policy,
-    )
