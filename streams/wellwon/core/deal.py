@@ -1,7 +1,6 @@
 """What is known of one deal: its current fields, and a typed, bounded history of those that matter.
 
-`Deal` is the projection that rules read. It is folded from changes (`fold`), and is never changed once it is inside
-a `State`. Histories are tuples, so that an older deal and a newer one share what they have in common.
+`Deal` is the projection that rules read. It is folded from changes (`fold`), and nobody else changes it.
 """
 
 from __future__ import annotations
@@ -286,6 +285,11 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     def list_amount(self) -> int | None:
         """What the deal would cost without a discount: from line items where these say so, else the mapped field."""
         return (lines_list_amount(self.lines) if self.lines else None) or self.list_field
+
+
+encode_deal: Final = msgspec.msgpack.Encoder().encode
+decode_deal: Final = msgspec.msgpack.Decoder(Deal).decode
+"""A deal as it is stored, and back."""
 
 
 def annual(amount: int | None, term_months: int | None) -> int | None:

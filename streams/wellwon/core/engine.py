@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
 from wellwon.core.deal import Deal
-from wellwon.core.hindsight import absorb, new_state, reclassify, refold, remember_id, seen_before
+from wellwon.core.hindsight import REFOLDED, TOO_LATE, absorb, reclassify, refold, remember_id, seen_before
 from wellwon.core.items import Clock, DealItem, Reclassified
 from wellwon.core.model import DELETED, OPEN, Ruleset, Segment
 from wellwon.core.rule import AMOUNT, EVERYTHING, TIME, Check, Finding, View
-from wellwon.core.state import State
+from wellwon.core.state import State, new_state
 from wellwon.core.units import DAY
 
 APPLIED: Final = "applied"
@@ -22,9 +20,6 @@ LATE: Final = "late"
 """Beyond the tail: kept in the history, seen by no rule."""
 UNKNOWN: Final = "unknown"
 """A reclassification of changes that are not in the tail any more."""
-
-replace = msgspec.structs.replace
-
 
 @dataclass(slots=True)
 class RuleFailure:
@@ -44,7 +39,7 @@ class Step:
     refolded: bool = False
     commit: int = 0
     """The save that the item was part of, 0 for none."""
-    failures: list[RuleFailure] = field(default_factory=list)
+    failures: tuple[RuleFailure, ...] = ()
 
     @property
     def wake_at(self) -> int:
@@ -80,56 +75,48 @@ def restore(state: State, ruleset: Ruleset) -> State:
 def step(
     state: State | None, item: DealItem | Clock, ruleset: Ruleset, clock: int = 0, meter: Meter | None = None
 ) -> Step:
-    """Apply an item to a deal.
+    """Apply an item to a deal. The state is taken over: it is the new one afterwards.
 
-    ``clock`` is the partition's clock: a deal is never judged at an earlier instant. The given state is not changed.
+    ``clock`` is the partition's clock: a deal is never judged at an earlier instant.
     Until its ``wake_at`` the answers of rules that read none of what changed still stand, so they are not asked.
     """
-    state = new_state() if state is None else state
+    if state is None:
+        state = new_state()
+    commit = 0
     if isinstance(item, Clock):
-        return _evaluate(replace(state, at=max(item.at, state.at)), TIME, ruleset, meter)
-
-    if isinstance(item, Reclassified):
-        absorbed = reclassify(state, item, ruleset)
-        if absorbed is None:
+        mask = TIME
+    elif isinstance(item, Reclassified):
+        mask = reclassify(state, item, ruleset)
+        if not mask:
             return Step(state, {}, UNKNOWN)
-        at = max(item.at, clock, state.at)
-        seen = state.seen
     else:
-        if seen_before(state.seen, item.source_id):
+        seen, source_id = state.seen, item.source_id
+        if seen and seen_before(seen, source_id):
             return Step(state, {}, DUPLICATE)
-        seen = remember_id(state.seen, item.source_id, item.at)
-        absorbed = absorb(state, item, ruleset)
-        at = max(item.at, clock, state.at)
-
-    moved_on = State(
-        base=absorbed.base,
-        tail=absorbed.tail,
-        now=absorbed.now,
-        seen=seen,
-        alerts=state.alerts,
-        win=state.win,
-        at=at,
-        wake_at=state.wake_at,
-        segment=state.segment,
-        policy=state.policy,
-    )
-    if absorbed.late and not absorbed.mask:
-        return Step(moved_on, {}, LATE)
-    overdue = TIME if 0 <= state.wake_at <= at else 0
-    done = _evaluate(moved_on, absorbed.mask | overdue, ruleset, meter)
-    done.refolded = absorbed.refolded
-    done.commit = 0 if isinstance(item, Reclassified) else item.commit
-    done.outcome = LATE if absorbed.late else APPLIED
+        state.seen = remember_id(seen, source_id, item.at)
+        mask = absorb(state, item, ruleset)
+        commit = item.commit
+    at = max(item.at, clock, state.at)
+    state.at = at
+    if mask == TOO_LATE:
+        return Step(state, {}, LATE)
+    if 0 <= state.wake_at <= at:
+        mask |= TIME
+    done = Step(state, {}, LATE if mask & TOO_LATE else APPLIED, mask & REFOLDED != 0, commit)
+    _evaluate(done, mask & EVERYTHING, ruleset, meter)
     return done
 
 
 def ask_all(state: State, ruleset: Ruleset) -> Step:
     """What every rule says now, whatever has changed."""
-    return _evaluate(replace(state), EVERYTHING, ruleset, None)
+    done = Step(state, {})
+    _evaluate(done, EVERYTHING, ruleset, None)
+    return done
 
 
-def _evaluate(state: State, mask: int, ruleset: Ruleset, meter: Meter | None) -> Step:
+def _evaluate(done: Step, mask: int, ruleset: Ruleset, meter: Meter | None) -> None:
+    """Ask the rules that read what changed, and note what they found."""
+    state, findings = done.state, done.findings
     deal, at = state.now, state.at
     known = state.policy == ruleset.mark
     segment = ruleset.segment_by_name[state.segment] if known and not mask & AMOUNT else segment_of(deal, ruleset)
@@ -138,8 +125,6 @@ def _evaluate(state: State, mask: int, ruleset: Ruleset, meter: Meter | None) ->
         state.segment, state.policy = segment.name, ruleset.mark
 
     holding = [alert.rule for alert in state.alerts if not alert.closed_at] if state.alerts else ()
-    result = Step(state, {})
-    findings = result.findings
     if holding and mask == EVERYTHING:
         # What holds by a rule that no longer runs for this deal stops to hold.
         findings.update(dict.fromkeys(holding))
@@ -155,16 +140,14 @@ def _evaluate(state: State, mask: int, ruleset: Ruleset, meter: Meter | None) ->
                 finding = check(view, params) if meter is None else meter.ask(name, check, view, params)
             except Exception as error:
                 findings.pop(name, None)
-                result.failures.append(RuleFailure(name, f"{type(error).__name__}: {error}"))
+                done.failures += (RuleFailure(name, f"{type(error).__name__}: {error}"),)
                 continue
             if finding is not None or name in holding:
                 findings[name] = finding
-    leaves = leaves_at(deal, ruleset)
-    if leaves >= 0:
-        view.wakes_at(max(leaves, at + 1))
+    if deal.status != OPEN or not deal.stage:
+        view.wakes_at(max(leaves_at(deal, ruleset), at + 1))
     if view.wake_at >= 0 and not 0 <= state.wake_at <= view.wake_at:
         state.wake_at = view.wake_at
-    return result
 
 
 def leaves_at(deal: Deal, ruleset: Ruleset) -> int:

@@ -6,13 +6,11 @@ changes mean, so the tail is folded again on top of the base. Beyond the tail th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from wellwon.core.deal import Deal
+from wellwon.core.deal import Deal, decode_deal, encode_deal
 from wellwon.core.fold import fold, unwritten
 from wellwon.core.items import (
     ACTIVITY,
@@ -60,97 +58,97 @@ _CORRECTABLE: Final = {
 _CLOSES: Final = {"stage", "is_closed", "is_won"}
 _CORRECTABLE_LINE: Final = ("quantity", "unit_price", "list_price")
 
+REFOLDED: Final = 1 << 30
+"""Added to a mask: what earlier changes meant may have changed."""
+TOO_LATE: Final = 1 << 31
+"""Added to a mask: the change came too late to be judged."""
+
 replace = msgspec.structs.replace
-_copy: Callable[[Deal], Deal] = Deal.__copy__  # type: ignore[attr-defined]  # the stubs leave it out
 
 
-@dataclass(slots=True)
-class Absorbed:
-    """What a change did to a deal's past and present."""
-
-    base: Deal
-    tail: tuple[Change, ...]
-    now: Deal
-    mask: int
-    refolded: bool = False
-    late: bool = False
-
-
-def new_state() -> State:
-    """A deal of which nothing is known."""
-    return State(base=Deal(), tail=(), now=Deal())
-
-
-def refold(base: Deal, tail: tuple[Change, ...], ruleset: Ruleset) -> Deal:
+def refold(base: bytes, tail: tuple[Change, ...], ruleset: Ruleset) -> Deal:
     """The base with the tail on top."""
-    deal = _copy(base)
+    deal = decode_deal(base)
     for change in tail:
         fold(deal, change, ruleset)
     return deal
 
 
-def absorb(state: State, change: Change, ruleset: Ruleset) -> Absorbed:
-    """Take in a change that was not seen before."""
-    base, tail, now = state.base, state.tail, state.now
+def absorb(state: State, change: Change, ruleset: Ruleset) -> int:
+    """Take in a change that was not seen before; return the mask of the parts that it changed."""
+    now, tail = state.now, state.tail
     latest = now.last_at
     if change.at < latest:
-        return _absorb_late(base, tail, now, change, ruleset)
+        if change.at < latest - ruleset.lateness_ms:
+            return _absorb_too_late(state, change, ruleset)
+        return _absorb_late(state, change, ruleset)
+    if tail:
+        if len(tail) >= TAIL_FOLDED:
+            _settle(state, change.at - ruleset.tail_ms, ruleset)
+            tail = state.tail
+        if change.writer_kind == USER and tail and tail[-1].at >= change.at - ruleset.correction_ms:
+            corrected = _corrects(state.base, tail, change, ruleset)
+            if corrected is not None:
+                _retell(state, state.base, corrected, ruleset)
+                return EVERYTHING | REFOLDED
+    mask = fold(now, change, ruleset)
+    state.tail = (*tail, change)
+    return mask
 
-    base, tail = _settle(base, tail, now, change.at - ruleset.tail_ms, ruleset)
-    if tail and change.writer_kind == USER:
-        corrected = _corrects(base, tail, change, ruleset)
-        if corrected is not None:
-            return Absorbed(base, corrected, refold(base, corrected, ruleset), EVERYTHING, refolded=True)
-    deal = _copy(now)
-    mask = fold(deal, change, ruleset)
-    return Absorbed(base, (*tail, change), deal, mask)
+
+def _retell(state: State, base: bytes, tail: tuple[Change, ...], ruleset: Ruleset) -> None:
+    """The past is another than it was thought to be."""
+    state.now = refold(base, tail, ruleset)
+    state.base, state.tail = base, tail
 
 
-def _settle(
-    base: Deal, tail: tuple[Change, ...], now: Deal, horizon: int, ruleset: Ruleset
-) -> tuple[Deal, tuple[Change, ...]]:
+def _settle(state: State, horizon: int, ruleset: Ruleset) -> None:
     """Fold what lies before the horizon into the base once it is worth it, and what is more than a tail may hold."""
-    if len(tail) < TAIL_FOLDED or (tail[TAIL_FOLDED - 1].at >= horizon and len(tail) < TAIL_KEPT):
-        return base, tail
+    tail = state.tail
+    if tail[TAIL_FOLDED - 1].at >= horizon and len(tail) < TAIL_KEPT:
+        return
     if tail[-1].at < horizon:
-        return now, ()
-    base = _copy(base)
+        state.base, state.tail = encode_deal(state.now), ()
+        return
     settled = 0
     while tail[settled].at < horizon or len(tail) - settled >= TAIL_KEPT:
-        fold(base, tail[settled], ruleset)
         settled += 1
-    return base, tail[settled:]
+    state.base, state.tail = encode_deal(refold(state.base, tail[:settled], ruleset)), tail[settled:]
 
 
-def _absorb_late(base: Deal, tail: tuple[Change, ...], now: Deal, change: Change, ruleset: Ruleset) -> Absorbed:
-    if change.at < now.last_at - ruleset.lateness_ms:
-        return _absorb_too_late(base, tail, now, change, ruleset)
-    place = len(tail)
-    while place and tail[place - 1].at > change.at:
-        place -= 1
-    tail = _pair_corrections(base, (*tail[:place], change, *tail[place:]), ruleset)
-    return Absorbed(base, tail, refold(base, tail, ruleset), EVERYTHING, refolded=True)
+def _absorb_late(state: State, change: Change, ruleset: Ruleset) -> int:
+    place = _place(state.tail, change.at)
+    tail = (*state.tail[:place], change, *state.tail[place:])
+    _retell(state, state.base, _pair_corrections(decode_deal(state.base), tail, ruleset), ruleset)
+    return EVERYTHING | REFOLDED
 
 
-def _absorb_too_late(base: Deal, tail: tuple[Change, ...], now: Deal, change: Change, ruleset: Ruleset) -> Absorbed:
+def _absorb_too_late(state: State, change: Change, ruleset: Ruleset) -> int:
     """What nobody wrote since is taken over, as no behaviour; a touch or an answer goes where it belongs."""
-    place = len(tail)
-    while place and tail[place - 1].at > change.at:
-        place -= 1
+    base, tail = decode_deal(state.base), state.tail
+    place = _place(tail, change.at)
     later = tail[place:]
     if change.kind not in (ACTIVITY, ANSWER):
         change = _not_written_since(base, later, change)
         if not (change.values or _acts_by_itself(base, later, change)):
-            base, now = _copy(base), _copy(now)
             base.late += 1
-            now.late += 1
-            return Absorbed(base, tail, now, 0, late=True)
+            state.now.late += 1
+            state.base = encode_deal(base)
+            return TOO_LATE
     if change.at >= base.last_at:
         tail = (*tail[:place], change, *later)
     else:
-        base = _copy(base)
         fold(base, change, ruleset)
-    return Absorbed(base, tail, refold(base, tail, ruleset), EVERYTHING, late=True)
+    _retell(state, encode_deal(base), tail, ruleset)
+    return EVERYTHING | TOO_LATE
+
+
+def _place(tail: tuple[Change, ...], at: int) -> int:
+    """Where in a tail a change of this instant belongs: after those of the same instant."""
+    place = len(tail)
+    while place and tail[place - 1].at > at:
+        place -= 1
+    return place
 
 
 def _not_written_since(base: Deal, later: tuple[Change, ...], change: Change) -> Change:
@@ -170,17 +168,18 @@ def _acts_by_itself(base: Deal, later: tuple[Change, ...], change: Change) -> bo
     return change.kind == RESTORED and base.status == STATUS_DELETED and base.closed_at <= change.at
 
 
-def reclassify(state: State, item: Reclassified, ruleset: Ruleset) -> Absorbed | None:
-    """Mark changes as part of a bulk edit; None if none of them is in the tail any more."""
+def reclassify(state: State, item: Reclassified, ruleset: Ruleset) -> int:
+    """Mark changes as part of a bulk edit; return the mask, 0 if none of them can change any more."""
     ids, since = set(item.source_ids), state.now.last_at - ruleset.tail_ms
     told = [change.source_id in ids and change.at >= since for change in state.tail]
     if not any(one and change.bulk <= ruleset.bulk_records for one, change in zip(told, state.tail, strict=True)):
-        return None
+        return 0
     tail = tuple(
         replace(change, bulk=RECLASSIFIED_BULK) if one else change
         for one, change in zip(told, state.tail, strict=True)
     )
-    return Absorbed(state.base, tail, refold(state.base, tail, ruleset), EVERYTHING, refolded=True)
+    _retell(state, state.base, tail, ruleset)
+    return EVERYTHING | REFOLDED
 
 
 # --- corrections ----------------------------------------------------------------------------------------------
@@ -210,15 +209,17 @@ def _in_base(base: Deal, name: str) -> Any:
     return None if line is None else getattr(line, part)
 
 
-def _corrects(base: Deal, tail: tuple[Change, ...], change: Change, ruleset: Ruleset) -> tuple[Change, ...] | None:
+def _corrects(base: bytes, tail: tuple[Change, ...], change: Change, ruleset: Ruleset) -> tuple[Change, ...] | None:
     """The tail with the change, both halves marked, if it takes back what its writer wrote just before."""
-    limit = change.at - ruleset.correction_ms
-    if tail[-1].at < limit:
+    limit, writer, names = change.at - ruleset.correction_ms, change.writer, change.values.keys()
+    for earlier in reversed(tail):
+        if earlier.at < limit:
+            return None
+        if earlier.writer == writer and not names.isdisjoint(earlier.values):
+            break
+    else:
         return None
-    written = _written(change, ruleset)
-    if not any(earlier.at >= limit and earlier.writer == change.writer for earlier in tail) or not written:
-        return None
-    paired = _pair_corrections(base, (*tail, change), ruleset)
+    paired = _pair_corrections(decode_deal(base), (*tail, change), ruleset)
     return paired if paired[-1].undoes else None
 
 

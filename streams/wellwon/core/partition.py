@@ -60,6 +60,9 @@ METERED: Final = 16
 """The time that rules take is measured on one slice in this many: measuring costs as much as a cheap rule."""
 
 
+_copy: Callable[[State], State] = State.__copy__  # type: ignore[attr-defined]  # the stubs leave it out
+
+
 class Partition:
     """Applies the log of one partition to the deals in ``store``, which it writes as well."""
 
@@ -197,9 +200,14 @@ class Partition:
             out.counts.skipped += 1
             return
         bump(out.counts.changes, (decoded.source, decoded.kind))
+        state, before = held.state, None
+        if state is not None:
+            if state.policy != self.ruleset.mark or 0 <= state.wake_at <= self.clock:
+                self._settle_or_skip(out, deal_key, held)
+                state = held.state
+            before = None if state is None else _copy(state)
         try:
-            self._settle_deal(out, deal_key, held)
-            done = step(held.state, item, self.ruleset, self.clock, self._meter)
+            done = step(state, item, self.ruleset, self.clock, self._meter)
             held.offset = offset
             if done.outcome == DUPLICATE:
                 out.counts.duplicates += 1
@@ -207,6 +215,7 @@ class Partition:
             self._keep(deal_key, held, self._outcomes.conclude(out, deal_key, done, CHANGE, (key, value, offset)))
         except Exception as error:
             # A value that the core cannot digest must not stop the others; the state is as before.
+            held.state = None if before is None else restore(before, self.ruleset)
             out.reject(key, value, offset, "not_applied", f"{type(error).__name__}: {error}")
             return
         if done.outcome == LATE:
@@ -278,7 +287,7 @@ class Partition:
             key = self._policy_queue.pop()
             left -= 1
             if key in self._store or key in self._changed:
-                self._settle_or_skip(out, key)
+                self._settle_or_skip(out, key, self._touch(key))
             if not self._policy_queue:
                 self._control_changed = True
         while left and self._clocks:
@@ -290,11 +299,10 @@ class Partition:
                 self._control_changed = True
                 continue
             left -= 1
-            self._settle_or_skip(out, due)
+            self._settle_or_skip(out, due, self._touch(due))
         return left < deals
 
-    def _settle_or_skip(self, out: Output, key: bytes) -> None:
-        held = self._touch(key)
+    def _settle_or_skip(self, out: Output, key: bytes, held: Held) -> None:
         try:
             self._settle_deal(out, key, held)
         except Exception as error:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from wellwon.core.deal import Deal
+from wellwon.core.deal import Deal, decode_deal, encode_deal
 from wellwon.core.items import Change
 
 
@@ -46,7 +46,8 @@ class WinState(msgspec.Struct, array_like=True, gc=False, frozen=True):
 class State(msgspec.Struct, gc=False):
     """Everything of one deal. ``now``, which rules see, is ``base`` with ``tail`` folded on top; it is not stored."""
 
-    base: Deal
+    base: bytes
+    """The deal as it was before the tail, encoded: it is looked into only when the past changes."""
     tail: tuple[Change, ...]
     now: Deal
     seen: bytes = b""
@@ -60,6 +61,14 @@ class State(msgspec.Struct, gc=False):
     segment: str = ""
     policy: int = 0
     """CRC of the fingerprint of the policy that it was last evaluated under."""
+
+
+_NEW: Final = encode_deal(Deal())
+
+
+def new_state() -> State:
+    """A deal of which nothing is known."""
+    return State(_NEW, (), Deal())
 
 
 # --- the stored form ------------------------------------------------------------------------------------------
@@ -96,7 +105,6 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_stored = msgspec.msgpack.Decoder(_Stored).decode
-_decode_deal = msgspec.msgpack.Decoder(Deal).decode
 _decode_tail = msgspec.msgpack.Decoder(tuple[Change, ...]).decode
 
 _EIGHT: Final = b"\x98"
@@ -111,53 +119,44 @@ def _array(size: int) -> bytes:
 class Held:
     """A deal in memory. It remembers how the parts were written that a change usually leaves as they are."""
 
-    __slots__ = ("_alerts", "_base", "_tail", "_written_alerts", "_written_base", "_written_tail", "changed", "offset",
-                 "state", "wakes")  # fmt: skip
+    __slots__ = ("_alerts", "_tail", "_written_alerts", "_written_tail", "offset", "state", "wakes")
 
     def __init__(self, state: State | None, offset: int) -> None:
         self.state = state
         """None once the deal has left."""
         self.offset = offset
         """Of the last record applied to it."""
-        self.changed = False
-        """It was not written since it changed."""
         self.wakes = -1 if state is None else state.wake_at
         """When it wakes, as last written."""
         self._alerts: tuple[AlertState, ...] | None = None
-        self._base: Deal | None = None
         self._tail: tuple[Change, ...] = ()
-        self._written_alerts = self._written_base = self._written_tail = b""
+        self._written_alerts = self._written_tail = b""
 
     def encode(self, epoch: int, generation: int) -> bytes:
         """The changelog value: the prefix, the state, and which alerts are open."""
         state = self.state
         assert state is not None
-        alerts, base, tail = state.alerts, state.base, state.tail
+        alerts, tail = state.alerts, state.tail
         if alerts is not self._alerts:
             self._written_alerts, self._alerts = _encode(alerts), alerts
-        if base is not self._base:
-            self._written_base, self._base = _encode(base), base
         if tail is not self._tail:
             known = len(self._tail)
-            if known < len(tail) and tail[:known] == self._tail:
-                self._written_tail += b"".join([_encode(change) for change in tail[known:]])
+            if known + 1 == len(tail) and tail[:known] == self._tail:
+                self._written_tail += _encode(tail[known])
             else:
                 self._written_tail = b"".join([_encode(change) for change in tail])
             self._tail = tail
+        rest = _encode((state.seen, state.win, state.at, state.segment, state.policy))
         return b"".join(
             (
                 PREFIX.pack(VERSION, epoch, generation, self.offset, state.wake_at),
                 _EIGHT,
                 self._written_alerts,
-                self._written_base,
+                state.base,
                 _array(len(tail)),
                 self._written_tail,
-                _encode(state.seen),
-                _encode(state.win),
-                _encode(state.at),
-                _encode(state.segment),
-                _encode(state.policy),
-                _open(alerts),
+                rest[1:],  # without the beginning of an array
+                _open(alerts) if alerts else _NONE_OPEN,
             )
         )
 
@@ -169,23 +168,10 @@ class Held:
         _, written_epoch, _, offset, wake_at = PREFIX.unpack_from(value)
         open_at = len(value) - _OPEN_SIZE.size - _OPEN_SIZE.unpack_from(value, len(value) - _OPEN_SIZE.size)[0]
         stored = _decode_stored(memoryview(value)[PREFIX.size : open_at])
-        base, tail = _decode_deal(stored.base), _decode_tail(stored.tail)
-        held = cls(
-            State(
-                base=base,
-                tail=tail,
-                now=base,
-                seen=stored.seen,
-                alerts=stored.alerts,
-                win=stored.win,
-                at=stored.at,
-                wake_at=wake_at,
-                segment=stored.segment,
-                policy=stored.policy,
-            ),
-            offset if written_epoch == epoch else -1,
-        )
-        held._base, held._written_base = base, bytes(stored.base)
+        base, tail = bytes(stored.base), _decode_tail(stored.tail)
+        state = State(base, tail, decode_deal(base), stored.seen, stored.alerts, stored.win, stored.at, wake_at,
+                      stored.segment, stored.policy)  # fmt: skip
+        held = cls(state, offset if written_epoch == epoch else -1)
         held._tail, held._written_tail = tail, bytes(stored.tail)[len(_array(len(tail))) :]
         return held
 

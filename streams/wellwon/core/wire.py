@@ -37,34 +37,25 @@ class DecodeError(Exception):
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if type(value) is not str:
         raise ValueError(f"{value!r} is not text")
     return value if len(value) <= TEXT_KEPT else value[:TEXT_KEPT]
 
 
 def _date(value: Any) -> int:
-    if not isinstance(value, str):
+    if type(value) is not str:
         raise ValueError(f"{value!r} is not a date (YYYY-MM-DD)")
     return parse_date(value)
 
 
 def _instant(value: Any) -> int:
-    if not isinstance(value, str):
+    if type(value) is not str:
         raise ValueError(f"{value!r} is not an instant (RFC 3339)")
     return parse_instant(value)
 
 
-def _number(parse: Callable[[str | int | float], int]) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise ValueError(f"{value!r} is not a number")
-        return parse(value)
-
-    return read
-
-
 def _months(value: Any) -> int:
-    months = _number(parse_quantity)(value) // 1_000
+    months = parse_quantity(value) // 1_000
     if not 0 <= months <= 1_200:
         raise ValueError(f"{value!r} is not a number of months (0..1200)")
     return months
@@ -86,9 +77,9 @@ FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
     "stage": _text,
     "forecast_category": _text,
     "next_step": _text,
-    "amount": _number(parse_money),
-    "list_amount": _number(parse_money),
-    "discount_percent": _number(parse_percent),
+    "amount": parse_money,
+    "list_amount": parse_money,
+    "discount_percent": parse_percent,
     "close_date": _date,
     "buyer_confirmed_date": _date,
     "created_at": _instant,
@@ -100,29 +91,37 @@ FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
 """Every field that a change may carry, and how its value is read. ``labels.<name>`` are texts besides."""
 
 LINE_FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
-    "quantity": _number(parse_quantity),
-    "unit_price": _number(parse_money),
-    "list_price": _number(parse_money),
+    "quantity": parse_quantity,
+    "unit_price": parse_money,
+    "list_price": parse_money,
     "removed": _flag,
 }
 
 
 def _values(raw: dict[str, Any], fields: dict[str, Callable[[Any], Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name, value in raw.items():
-        read = fields.get(name)
-        try:
-            if read is not None:
-                values[name] = None if value is None else read(value)
-            elif name.startswith("labels.") and fields is FIELDS:
-                labels = values.setdefault("labels", {})
-                labels[_text(name[7:])] = "" if value is None else _text(value)
-                if len(labels) > LABELS_MAX:
-                    raise DecodeError("bad_value", f"values: more than {LABELS_MAX} labels")
-            # A field that this version does not know is no reason to lose the others.
-        except ValueError as error:
-            raise DecodeError("bad_value", f"values.{name}: {error}") from None
+    name = ""
+    try:
+        for name, value in raw.items():
+            read = fields.get(name)
+            if read is None:
+                # A field that this version does not know is no reason to lose the others.
+                if name.startswith("labels.") and fields is FIELDS:
+                    _label(values, name[7:], value)
+            elif value is None:
+                values[name] = None
+            else:
+                values[name] = read(value)
+    except ValueError as error:
+        raise DecodeError("bad_value", f"values.{name}: {error}") from None
     return values
+
+
+def _label(values: dict[str, Any], name: str, value: Any) -> None:
+    labels = values.setdefault("labels", {})
+    labels[_text(name)] = "" if value is None else _text(value)
+    if len(labels) > LABELS_MAX:
+        raise DecodeError("bad_value", f"values: more than {LABELS_MAX} labels")
 
 
 # --- records --------------------------------------------------------------------------------------------------
