@@ -91,14 +91,6 @@ def test_repeats_change_nothing(history: History, rng: Random) -> None:
     assert encode(fold_all(twice, ruleset).now) == encode(fold_all(once, ruleset).now)
 
 
-def test_what_a_step_is_given_stays_as_it_was() -> None:
-    state = fold_all([saved(0, close_date="2026-09-30"), saved(1, close_date="2026-10-30")], RULES)
-    before = encode((state.base, state.tail, state.now))
-    step(state, saved(2, close_date="2026-09-30"), RULES)
-    step(state, Reclassified(T0 + MINUTE, (saved(1).source_id,)), RULES)
-    assert encode((state.base, state.tail, state.now)) == before
-
-
 # --- single saves ---------------------------------------------------------------------------------------------
 
 

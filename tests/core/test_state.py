@@ -23,9 +23,8 @@ from wellwon.core.deal import (
     standing,
 )
 from wellwon.core.engine import restore
-from wellwon.core.hindsight import new_state
 from wellwon.core.partition import Partition
-from wellwon.core.state import PREFIX, NewerState, State, count_open, decode_state, encode_state, read_prefix
+from wellwon.core.state import PREFIX, NewerState, State, count_open, decode_state, encode_state, new_state, read_prefix
 from wellwon.core.units import HOUR
 from wellwon.policy import compile_text
 
@@ -96,7 +95,7 @@ def test_a_deal_of_an_older_code_lacks_its_last_fields() -> None:
 
 
 def test_the_prefix_is_readable_without_the_rest() -> None:
-    value = encode_state(State(Deal(), (), Deal(), wake_at=77), epoch=1, generation=2, offset=3)
+    value = encode_state(State(new_state().base, (), Deal(), wake_at=77), epoch=1, generation=2, offset=3)
     assert PREFIX.unpack_from(value) == (1, 1, 2, 3, 77)
 
 

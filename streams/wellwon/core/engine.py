@@ -21,6 +21,7 @@ LATE: Final = "late"
 UNKNOWN: Final = "unknown"
 """A reclassification of changes that are not in the tail any more."""
 
+
 @dataclass(slots=True)
 class RuleFailure:
     """A rule raised: the others went on, its last answer stands."""

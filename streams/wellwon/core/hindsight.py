@@ -175,8 +175,7 @@ def reclassify(state: State, item: Reclassified, ruleset: Ruleset) -> int:
     if not any(one and change.bulk <= ruleset.bulk_records for one, change in zip(told, state.tail, strict=True)):
         return 0
     tail = tuple(
-        replace(change, bulk=RECLASSIFIED_BULK) if one else change
-        for one, change in zip(told, state.tail, strict=True)
+        replace(change, bulk=RECLASSIFIED_BULK) if one else change for one, change in zip(told, state.tail, strict=True)
     )
     _retell(state, state.base, tail, ruleset)
     return EVERYTHING | REFOLDED

@@ -17,7 +17,7 @@ Every parser raises ``ValueError`` with the text that it could not read.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
