@@ -12,9 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histories import DEAL, POLICIES, START, History, Record, change, clock, histories
-from wellwon.core import hindsight
-from wellwon.core.deal import Deal, decode_deal
-from wellwon.core.items import Change
 from wellwon.core.partition import CONTROL_KEY, Output, Partition
 from wellwon.core.state import PREFIX, NewerState, State, decode_state
 from wellwon.core.units import DAY, HOUR
@@ -335,73 +332,3 @@ def test_a_wrong_policy_is_a_dead_letter_and_the_old_one_stays() -> None:
     assert dead.reason == "bad_policy"
     assert "late-discount" in dead.detail
     assert partition.policy == ""
-
-
-# --- dead letters ---------------------------------------------------------------------------------------------
-
-GOOD = json.loads(change(saved(stage="Prospecting"), START, 1, 0).value)
-
-
-@pytest.mark.parametrize(
-    ("reason", "key", "value"),
-    [
-        ("null_value", DEAL.encode(), None),
-        ("not_json", DEAL.encode(), b"{"),
-        ("not_json", DEAL.encode(), b"\xff\xfe"),
-        ("wrong_type", DEAL.encode(), b"[]"),
-        ("wrong_type", DEAL.encode(), json.dumps({**GOOD, "bulk": "many"}).encode()),
-        ("unknown_version", DEAL.encode(), json.dumps({**GOOD, "schema": "opportunity-change.v9"}).encode()),
-        ("unknown_kind", DEAL.encode(), json.dumps({**GOOD, "kind": "exploded"}).encode()),
-        ("no_opportunity_id", DEAL.encode(), json.dumps({**GOOD, "opportunity_id": ""}).encode()),
-        ("no_id", DEAL.encode(), json.dumps({**GOOD, "id": ""}).encode()),
-        ("no_line_item_id", DEAL.encode(), json.dumps({**GOOD, "kind": "line_item"}).encode()),
-        ("bad_value", DEAL.encode(), json.dumps({**GOOD, "values": {"close_date": "9999-12-31"}}).encode()),
-        ("bad_value", DEAL.encode(), json.dumps({**GOOD, "values": {"amount": {}}}).encode()),
-        ("bad_value", DEAL.encode(), json.dumps({**GOOD, "occurred_at": "yesterday"}).encode()),
-        ("too_large", DEAL.encode(), json.dumps({**GOOD, "note": "x" * 2_000_000}).encode()),
-        ("empty_key", None, json.dumps(GOOD).encode()),
-        ("empty_key", b"", json.dumps(GOOD).encode()),
-        ("key_mismatch", b"006B", json.dumps(GOOD).encode()),
-        ("in_the_future", DEAL.encode(), json.dumps({**GOOD, "occurred_at": "2027-09-10T09:00:00Z"}).encode()),
-    ],
-)
-def test_dead_letters_say_why_and_the_log_goes_on(reason: str, key: bytes | None, value: bytes | None) -> None:
-    store: dict[bytes, bytes] = {}
-    partition = Partition(0, "", store, compile_text)
-
-    class Dead:
-        offset = 1
-
-    dead_record = Dead()
-    dead_record.key, dead_record.value = key, value  # type: ignore[attr-defined]
-    good = change(saved(stage="Qualification"), START, 9, 2)
-    out = partition.apply([clock(START, 0), dead_record, good])  # type: ignore[list-item]
-    (dead,) = out.dead_letters
-    assert (dead.reason, dead.offset, dead.key, dead.value) == (reason, 1, key, value)
-    assert dead.detail
-    assert out.counts.dead_letters == {reason: 1}
-    assert decode_deal(state_of(store).base).stage == "Qualification" or state_of(store).tail
-    assert out.end_offset == 2
-
-
-@pytest.mark.parametrize("room", [0, 100])
-def test_a_change_that_cannot_be_digested_leaves_the_deal_as_it_was(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage, price = saved(stage="Qualification"), saved(amount="5000")
-    bad = saved(stage="Closed Lost", amount="13")
-    fold = hindsight.fold
-
-    def failing(deal: Deal, change: Change, ruleset: Any) -> int:
-        mask = fold(deal, change, ruleset)
-        if change.values.get("amount") == 1300:
-            raise ArithmeticError("thirteen")
-        return mask
-
-    monkeypatch.setattr(hindsight, "fold", failing)
-    records = [change(stage, START, 1, 0), change(bad, START + HOUR, 2, 1), change(price, START + 2 * HOUR, 3, 2)]
-    stores: list[dict[bytes, bytes]] = [{}, {}]
-    for store, log in zip(stores, (records, [records[0], records[2]]), strict=True):
-        partition = Partition(0, "", store, compile_text)
-        partition.room = room
-        letters = partition.apply(log[:2]).dead_letters + partition.apply(log[2:]).dead_letters
-        assert [letter.reason for letter in letters] == ["not_applied"] * (len(log) - 2)
-    assert stores[0] == stores[1]

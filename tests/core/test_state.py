@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histories import DEAL, History, histories, history
+from histories import DEAL, History, Record, histories
 from wellwon.core.deal import (
     COUNTS,
     MOVES_KEPT,
@@ -25,8 +25,9 @@ from wellwon.core.deal import (
 from wellwon.core.engine import restore
 from wellwon.core.partition import Partition
 from wellwon.core.state import PREFIX, NewerState, State, count_open, decode_state, encode_state, new_state, read_prefix
-from wellwon.core.units import HOUR
 from wellwon.policy import compile_text
+from wellwon.simulate.organisation import policy_text
+from wellwon.simulate.stream import Simulation
 
 
 def stored(history: History) -> bytes:
@@ -64,9 +65,12 @@ def test_open_alerts_are_counted_without_decoding_the_rest(history: History) -> 
 
 
 def test_a_deal_takes_a_kilobyte() -> None:
-    """Generated deals see far more than real ones; their median must stay below the kilobyte all the same."""
-    sizes = [len(stored(history(seed, 20, 7 * HOUR))) for seed in range(60)]
-    assert statistics.median(sizes) <= 1024
+    log = [Record(item.key, item.value, offset) for offset, item in enumerate(Simulation(3, 150, changes_per_deal=8.0))]
+    store: dict[bytes, bytes] = {}
+    partition = Partition(0, policy_text(), store, compile_text)
+    for start in range(0, len(log), 50):
+        partition.apply(log[start : start + 50])
+    assert statistics.median(map(len, store.values())) <= 1024
 
 
 @settings(max_examples=50)

@@ -36,7 +36,7 @@ IDS_KEPT: Final = 64
 IDS_KEPT_MS: Final = 72 * HOUR
 """Connectors repeat what they sent within their retention, 72 h for Salesforce (CDC guide)."""
 
-TAIL_FOLDED: Final = 4
+TAIL_FOLDED: Final = 3
 """Settled changes are folded so many at a time: writing a change to the changelog is cheaper than writing the deal."""
 TAIL_KEPT: Final = 128
 """Changes in a tail: a deal that a machine rewrites every second is settled sooner, not kept for ever."""
