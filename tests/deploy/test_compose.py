@@ -101,12 +101,12 @@ def test_our_settings_are_ones_that_exist_and_hold(name: str, tmp_path: Path) ->
     assert f"http://127.0.0.1:{settings.http.rpartition(':')[2]}/live" in DOCKERFILE
 
 
-def test_prometheus_finds_the_worker() -> None:
+def test_prometheus_finds_the_workers() -> None:
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-    (job,) = config["scrape_configs"]
-    (found,) = job["dns_sd_configs"]
-    assert set(found["names"]) <= OURS.keys()
-    assert f"EXPOSE {found['port']}" in DOCKERFILE
+    for job in config["scrape_configs"]:
+        (found,) = job["dns_sd_configs"]
+        assert set(found["names"]) <= OURS.keys()
+        assert f"EXPOSE {found['port']}" in DOCKERFILE
     assert mounts(SERVICES["prometheus"])["/etc/prometheus"] == "./deploy/prometheus"
 
 

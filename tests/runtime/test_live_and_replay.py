@@ -1,4 +1,4 @@
-"""What ``wellwon ingest --clock`` and a running worker make of a source is what ``wellwon replay`` makes of it."""
+"""What ``wellwon ingest --clock`` and running workers make of a source is what ``wellwon replay`` makes of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import orjson
 from wellwon.history.clock import with_clock
 from wellwon.history.replay import Replay
 from wellwon.policy import compile_text, load_policy
-from wellwon.runtime.demo import on_stage
+from wellwon.runtime import topics
+from wellwon.runtime.demo import Stage, on_stage
+from wellwon.runtime.detect import Detect
+from wellwon.runtime.rollup import build_rollup
+from wellwon.runtime.worker import working
 from wellwon.simulate.files import write_changes
 from wellwon.simulate.organisation import policy_text
 from wellwon.simulate.stream import Simulation
@@ -21,7 +25,15 @@ from wellwon.sources.kinds import kind_named
 from wellwon.sources.mapping import SourceView
 
 
-def test_a_worker_on_a_broker_and_the_core_alone_agree(tmp_path: Path) -> None:
+async def rolled_up(stage: Stage, rollup: Detect) -> None:
+    """Wait until the rollup has done everything that the facts give."""
+    end = (await asyncio.to_thread(stage.ends, topics.FACTS))[0]
+    while not (0 in rollup.owned and rollup.owned[0].position >= end and rollup.owned[0].pipeline.empty):
+        assert rollup.live() is None
+        await rollup.wait_for_room(0.05)
+
+
+def test_workers_on_a_broker_and_the_core_alone_agree(tmp_path: Path) -> None:
     policy = policy_text()
     file = tmp_path / "changes.jsonl"
     with file.open("wb") as out:
@@ -32,18 +44,18 @@ def test_a_worker_on_a_broker_and_the_core_alone_agree(tmp_path: Path) -> None:
 
     async def live() -> tuple[list[bytes], list[bytes]]:
         async with on_stage(policy) as stage:
-            await stage.ready()
-            await stage.play(with_clock(feed(), load_policy(policy).calendar.build()))
-            return await stage.heard("alerts"), await stage.heard("wins")
+            rollup = build_rollup(stage.settings)
+            async with working(rollup):
+                await stage.play(with_clock(feed(), load_policy(policy).calendar.build()))
+                await rolled_up(stage, rollup)
+                return await stage.heard("alerts"), await stage.heard("wins")
 
     alerts: list[bytes] = []
     wins: list[bytes] = []
     Replay(policy, compile_text, alert=alerts.append, win=wins.append, dead_letter=lambda _: None).run(feed())
     live_alerts, live_wins = asyncio.run(live())
-    assert len(alerts) > 3
-    assert by_id(live_alerts) == {
-        key: alert for key, alert in by_id(alerts).items() if alert["subject"]["kind"] == "deal"
-    }
+    assert {alert["subject"]["kind"] for alert in by_id(alerts).values()} == {"deal", "team"}
+    assert by_id(live_alerts) == by_id(alerts)
     assert by_id(live_wins) == by_id(wins)
 
 

@@ -23,11 +23,12 @@ from wellwon.core.exemption import uncounted
 from wellwon.core.facts import Fact, Mark
 from wellwon.core.group import GroupView
 from wellwon.core.holdings import Holdings
+from wellwon.core.items import PolicyRecord
 from wellwon.core.model import Ruleset
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
 from wellwon.core.state import CONTROL_KEY, PREFIX, VERSION, AlertState, read_prefix
-from wellwon.core.units import HOUR
+from wellwon.core.units import HOUR, parse_instant
 
 FACTS: Final = "facts"
 """Reason of what opens or changes: the deals did."""
@@ -62,6 +63,8 @@ class _Control(msgspec.Struct, array_like=True):
     marks: dict[int, int]
     """By partition of the log, how far it has come."""
     policy: str
+    policy_at: int
+    """When that policy took effect for the deals; 0 for the one that the rollup began with."""
     policy_spreads: bool
     """The next judgement is the first under a new policy."""
 
@@ -93,7 +96,7 @@ class Rollup:
         self._swept = -1
         """The period in which the deals of older ones were let go."""
         written = store.get(CONTROL_KEY)
-        self._control = _Control(0, {}, policy, False) if written is None else _decode_control(_body(written))
+        self._control = _Control(0, {}, policy, 0, False) if written is None else _decode_control(_body(written))
         self._floor = self._control.judged_at
         """The hour up to which no judgement is repeated after a crash."""
         self._ruleset = compile_policy(self._control.policy)
@@ -155,7 +158,7 @@ class Rollup:
                 continue
             if isinstance(item, Mark):
                 self._pass(out, item)
-            elif isinstance(item, str):
+            elif isinstance(item, PolicyRecord):
                 self._new_policy(out, item, key, value)
             elif self._holdings.take(item, self._floor, self._control.judged_at):
                 deal = item.deal.encode()
@@ -190,16 +193,21 @@ class Rollup:
         self._wake[subject] = hour
         heapq.heappush(self._wakes, (hour, subject))
 
-    def _new_policy(self, out: Output, policy: str, key: bytes | None, value: bytes) -> None:
-        if policy == self.policy:
-            return  # every worker announces its policy
+    def _new_policy(self, out: Output, item: PolicyRecord, key: bytes | None, value: bytes) -> None:
+        """Take up the policy that the deals have. Each partition says so; one that is behind says an older one."""
+        control = self._control
+        if item.at <= control.policy_at:
+            return
         try:
-            self._ruleset = self._compile(policy)
+            ruleset = self._compile(item.policy)
         except Exception as error:
             out.reject(key, value, self._offset, "bad_policy", str(error))
             return
-        self._control.policy, self._control.policy_spreads = policy, True
-        self._gather()
+        control.policy_at = item.at
+        if item.policy != control.policy:
+            self._ruleset = ruleset
+            control.policy, control.policy_spreads = item.policy, True
+            self._gather()
 
     # --- judging --------------------------------------------------------------------------------------------------
 
@@ -332,13 +340,13 @@ def _body(value: bytes) -> memoryview:
     return memoryview(value)[PREFIX.size :]
 
 
-def _read(value: bytes) -> Fact | Mark | str:
-    """A fact, a mark, or a policy's text."""
+def _read(value: bytes) -> Fact | Mark | PolicyRecord:
+    """A fact, a mark, or a policy."""
     wire = _decode_wire(value)
     if wire["kind"] == facts.DEAL:
         return facts.read_fact(wire)
     if wire["kind"] == facts.MARK:
         return facts.read_mark(wire)
     if wire["kind"] == items.POLICY:
-        return str(wire["policy"])
+        return PolicyRecord(parse_instant(wire["at"]), str(wire["policy"]))
     raise ValueError(f"kind {wire['kind']!r}")

@@ -44,7 +44,7 @@ class Stage:
     """A running worker and the means to play to it and to hear what it says."""
 
     def __init__(self, settings: Settings, detect: Detect, endpoint: Endpoint, policy: str) -> None:
-        self._settings = settings
+        self.settings = settings
         self._detect = detect
         self._ruleset = compile_text(policy)
         self._ingest = Ingest(settings)
@@ -62,7 +62,7 @@ class Stage:
             self._ingest.confirm()
 
         await asyncio.to_thread(send)
-        ends = await asyncio.to_thread(self._ends, topics.CHANGES)
+        ends = await asyncio.to_thread(self.ends, topics.CHANGES)
         await self._until(lambda: self._caught_up(ends), CATCH_UP_S, "the worker did not keep up")
 
     async def heard(self, topic: str) -> list[bytes]:
@@ -103,18 +103,17 @@ class Stage:
         except TimeoutError:
             raise DemoFailed(f"{otherwise} within {limit:.0f} s") from None
 
-    def _ends(self, topic: str) -> dict[int, int]:
-        name = self._settings.topic(topic)
+    def ends(self, topic: str) -> dict[int, int]:
+        """The next offset of each partition of a topic."""
+        name = self.settings.topic(topic)
         found = self._reader.list_topics(name, timeout=10).topics[name].partitions
         return {
             number: self._reader.get_watermark_offsets(TopicPartition(name, number), timeout=10)[1] for number in found
         }
 
     def _read(self, topic: str) -> list[bytes]:
-        name = self._settings.topic(topic)
-        wanted = {
-            number: end for number, end in self._ends(topic).items() if end > self._offsets.get((name, number), 0)
-        }
+        name = self.settings.topic(topic)
+        wanted = {number: end for number, end in self.ends(topic).items() if end > self._offsets.get((name, number), 0)}
         starts = [TopicPartition(name, n, self._offsets.get((name, n), OFFSET_BEGINNING)) for n in wanted]
         self._reader.assign(starts)
         values: list[bytes] = []

@@ -37,7 +37,8 @@ MakeCore = Callable[[int, dict[bytes, bytes], int], Core]
 class Detect(Member):
     """A running detect worker; see the module. `app` is the Faust app to start."""
 
-    def __init__(self, settings: Settings, make_core: MakeCore, policy: str) -> None:
+    def __init__(self, settings: Settings, make_core: MakeCore, policy: str, flow: topics.Flow = topics.DETECT) -> None:
+        self.flow = flow
         self.metrics = Metrics()
         super().__init__(settings, settings.group, self.metrics.ready)
         self.owned: dict[int, Owned] = {}
@@ -49,10 +50,10 @@ class Detect(Member):
         self.state_topic_id = ""
         self._generation = -1
         self._due = asyncio.Event()
-        self._topic = settings.topic(topics.CHANGES)
+        self._topic = settings.topic(flow.log)
         use_slices(self.app, self)
         source = self.app.topic(self._topic, key_serializer="raw", value_serializer="raw")
-        self.app.agent(source, name="detect")(self._agent)
+        self.app.agent(source, name=flow.name)(self._agent)
 
     # --- slices ------------------------------------------------------------------------------------------------------
 
@@ -109,6 +110,10 @@ class Detect(Member):
         owned = self.owned.get(tp.partition)
         return owned is not None and owned.pipeline.full
 
+    def new_outlet(self) -> Outlet:
+        """The producers of this worker."""
+        return Outlet(self.settings, self.fail, state=self.flow.states)
+
     def pipelines(self) -> list[Pipeline]:
         """What is under way, by partition."""
         return [owned.pipeline for owned in self.owned.values()]
@@ -133,7 +138,8 @@ class Detect(Member):
         log.info("partitions assigned", extra={"generation": generation, "partitions": sorted(wanted)})
         if self.resume(revocations):
             self._due.set()
-            self._announce_policy(gained)
+            if self.flow is topics.DETECT:  # the rollup takes up what the deals' partitions have
+                self._announce_policy(gained)
 
     def _announce_policy(self, gained: list[int]) -> None:
         """Write this worker's policy into the log, where it takes effect: at its start, unless the log has it already.
@@ -168,12 +174,12 @@ class Detect(Member):
         """Return the gained partitions. Runs in a thread."""
         settings, outlet = self.settings, self.outlet
         assert outlet is not None
-        source = restore.inspect(settings)
+        source = restore.inspect(settings, self.flow)
         self.state_topic_id = source.state_id
         self._partitions = source.partitions
         if source.partitions != settings.partitions:
             log.warning("%s: %s", *restore.partitions_differ(settings, self._topic, source.partitions))
-        restored = restore.restore(settings, source, gained, self.checkpoints)
+        restored = restore.restore(settings, source, gained, self.checkpoints, state=self.flow.states)
         built = []
         for number, found in restored.items():
             try:
@@ -184,7 +190,9 @@ class Detect(Member):
                     f" that wrote them take up one that it does, then start this one again: {error}"
                 ) from error
             changelog = Changelog(number, found.end, generation)
-            owned = Owned(settings, number, core, found.store, changelog, outlet, self.metrics)
+            owned = Owned(
+                settings, number, core, found.store, changelog, outlet, self.metrics, self.flow, source.partitions
+            )
             owned.lineage = restore.Lineage(source.changes_id, source.partitions, settings.epoch).encode()
             built.append((owned, found))
         return built

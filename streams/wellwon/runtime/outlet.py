@@ -82,6 +82,7 @@ class Outlet:
         self._on_error = on_error
         self._state_topic = settings.topic(state)
         self._changes_topic = settings.topic(topics.CHANGES)
+        self._facts_topic = settings.topic(topics.FACTS)
         timeout_ms = int(settings.session_seconds * 700)
         common = librdkafka(settings) | {
             "enable.idempotence": True,
@@ -117,7 +118,9 @@ class Outlet:
                 alerted()
 
         for topic, key, value in records:
-            self._produce(self._urgent, topic, value=value, key=key, on_delivery=done)
+            # Facts are counted together, so they have one partition, whatever the broker has.
+            place = {"partition": 0} if topic == self._facts_topic else {}
+            self._produce(self._urgent, topic, value=value, key=key, on_delivery=done, **place)
         self.collect()
 
     def states(self, entry: Entry, changelog: Changelog) -> None:

@@ -15,6 +15,7 @@ from wellwon.runtime import deadletters, topics
 from wellwon.runtime.metrics import Metrics
 from wellwon.runtime.outlet import Changelog, Outlet, Record
 from wellwon.runtime.pipeline import Entry, Pipeline
+from wellwon.runtime.relay import Relay
 from wellwon.runtime.restore import LINEAGE
 from wellwon.runtime.settings import Settings
 
@@ -27,7 +28,14 @@ class Core(Protocol):
     """Applies one partition's log; see `wellwon.core.partition.Partition`."""
 
     generation: int
-    policy: str
+
+    @property
+    def policy(self) -> str:
+        """Text of the policy in force."""
+
+    @property
+    def clock(self) -> int:
+        """How far time has come, epoch milliseconds."""
 
     @property
     def open_findings(self) -> Mapping[tuple[str, str], int]:
@@ -60,7 +68,10 @@ class Owned:
         changelog: Changelog,
         outlet: Outlet,
         metrics: Metrics,
+        flow: topics.Flow = topics.DETECT,
+        partitions: int = 1,
     ) -> None:
+        """``partitions``: how many the log has."""
         self.number = number
         self.core = core
         self.store = store
@@ -76,7 +87,9 @@ class Owned:
         self._tell_at = 0.0
         """When dead letters may be told of again, on the monotonic clock."""
         metrics.count_open(self._open)
-        self._changes = settings.topic(topics.CHANGES)
+        self._log = settings.topic(flow.log)
+        self._relay = Relay(number, partitions) if flow is topics.DETECT else None
+        self._facts = settings.topic(topics.FACTS)
         self._alerts = settings.topic(topics.ALERTS)
         self._wins = settings.topic(topics.WINS)
         self._dead_letters = settings.topic(topics.DEAD_LETTERS)
@@ -141,11 +154,15 @@ class Owned:
         urgent: list[Record] = [(self._alerts, key, value) for key, value in output.alerts]
         urgent += [(self._wins, key, value) for key, value in output.wins]
         urgent += [(self._rereads, key, value) for key, value in output.rereads]
+        if self._relay is not None:
+            urgent += [
+                (self._facts, key, value) for key, value in self._relay.told(output, self.core.clock, self.store)
+            ]
         if output.dead_letters:
             self._tell(output.dead_letters)
             now = time.time_ns() // 1_000_000
             urgent += [
-                (self._dead_letters, letter.key, deadletters.encode(letter, self._changes, self.number, now))
+                (self._dead_letters, letter.key, deadletters.encode(letter, self._log, self.number, now))
                 for letter in output.dead_letters
             ]
         size = sum([len(value) for _, _, value in urgent])

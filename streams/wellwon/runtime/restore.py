@@ -87,13 +87,13 @@ class Log:
     partitions: int
 
 
-def inspect(settings: Settings) -> Log:
+def inspect(settings: Settings, flow: topics.Flow = topics.DETECT) -> Log:
     """Ask the broker for both topics. Raises Refused where one is missing or they do not go together."""
     if not settings.declare_topics and settings.kafka_version:
         return Log("", "", settings.partitions)  # the embedded broker keeps no topic ids, and starts empty
-    pair = (topics.CHANGES, topics.STATE)
+    pair = (flow.log, flow.states)
     found = topics.describe(settings, [topic for topic in topics.TOPICS if topic.name in pair])
-    changes, state = found[topics.CHANGES], found[topics.STATE]
+    changes, state = found[flow.log], found[flow.states]
     if changes is None or state is None:
         raise Refused("topics are missing: run `wellwon topics create`, or set WELLWON_DECLARE_TOPICS=yes")
     if changes.partitions != state.partitions:
@@ -109,7 +109,7 @@ def restore(
 ) -> dict[int, Restored]:
     """Return the states of `partitions`. Raises Refused, NewerState, KafkaException.
 
-    Detect's states belong to offsets of one log, and are refused for another; the others know no such place.
+    States of a flow belong to offsets of one log, and are refused for another; the others know no such place.
     """
     topic = settings.topic(state)
     consumer = Consumer(
@@ -135,8 +135,8 @@ def restore(
             results[partition] = found
             if (begin := max(start, found_at)) < end:
                 _read_tail(consumer, topic, partition, begin, found)
-            if state == topics.STATE:
-                _check(settings, source, consumer, partition, found)
+            if state in topics.FLOWS:
+                _check(settings, source, consumer, partition, found, topics.FLOWS[state])
         return results
     finally:
         consumer.close()
@@ -214,13 +214,15 @@ def _outlived(tombstone: Message, state: bytes | None) -> bool:
     return bool(by) and state is not None and by[0] < read_prefix(state).generation
 
 
-def _check(settings: Settings, source: Log, consumer: Consumer, partition: int, found: Restored) -> None:
+def _check(
+    settings: Settings, source: Log, consumer: Consumer, partition: int, found: Restored, flow: topics.Flow
+) -> None:
     """Refuse a log that is not the one the states were made from."""
-    was = found.lineage
+    was, topic = found.lineage, settings.topic(flow.log)
     if was is not None and was.partitions != source.partitions:
         raise Refused(
-            f"the states were made when {settings.topic(topics.CHANGES)} had {was.partitions} partitions, it now has"
-            f" {source.partitions}: {START_OVER.format(settings.topic(topics.STATE))}"
+            f"the states were made when {topic} had {was.partitions} partitions, it now has"
+            f" {source.partitions}: {START_OVER.format(settings.topic(flow.states))}"
         )
     if was is not None and was.epoch < settings.epoch:
         return  # the operator says that this is a new log
@@ -228,7 +230,6 @@ def _check(settings: Settings, source: Log, consumer: Consumer, partition: int, 
         f"; if the topic was made anew, set WELLWON_EPOCH={settings.epoch + 1}: states are kept, and the new log is"
         " read from its beginning. If not, the log lost its end: restore it"
     )
-    topic = settings.topic(topics.CHANGES)
     if was is not None and was.topic_id and source.changes_id and was.topic_id != source.changes_id:
         raise Refused(f"{topic} is not the topic that the states were made from{made_anew}")
     epoch = settings.epoch.to_bytes(4, "big")

@@ -28,6 +28,8 @@ REREADS = "rereads"
 STATE = "detect-state"
 REPLIES = "replies"
 DELIVER_STATE = "deliver-state"
+FACTS = "facts"
+ROLLUP_STATE = "rollup-state"
 RAW = "raw."
 """Prefix of the topics that hold a source's own events: ``raw.salesforce`` and so on."""
 
@@ -60,6 +62,9 @@ class Topic:
         return wanted
 
 
+# A record of a worker that should be gone is rewritten by the owner long before compaction may act on it.
+_CHANGELOG = {"min.compaction.lag.ms": "3600000", "segment.ms": str(DAY_MS)}
+
 TOPICS: tuple[Topic, ...] = (
     Topic(
         CHANGES,
@@ -73,10 +78,10 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         ALERTS,
-        key="opportunity id",
+        key="opportunity id, owner or team",
         value="alert.v1: opened, changed, resolved",
         cleanup="delete",
-        writers=("detect",),
+        writers=("detect", "rollup"),
         readers=("deliver", "web"),
         retention_ms=30 * DAY_MS,
     ),
@@ -102,7 +107,7 @@ TOPICS: tuple[Topic, ...] = (
         key="opportunity id where known",
         value="dead-letter.v1: the original bytes, where they were, and why they were refused",
         cleanup="delete",
-        writers=("detect", "normalise", "deliver"),
+        writers=("detect", "rollup", "normalise", "deliver"),
         readers=("wellwon dead-letters",),
         partitions=1,
         retention_ms=30 * DAY_MS,
@@ -125,8 +130,28 @@ TOPICS: tuple[Topic, ...] = (
         cleanup="compact",
         writers=("detect",),
         readers=("detect (restore)",),
-        # A record of a worker that should be gone is rewritten by the owner long before compaction may act on it.
-        config={"min.compaction.lag.ms": "3600000", "segment.ms": str(DAY_MS)},
+        config=_CHANGELOG,
+    ),
+    Topic(
+        FACTS,
+        key="opportunity id",
+        value="fact.v1: how deals stand, for what is counted over deals; marks and policies among them",
+        cleanup="delete",
+        writers=("detect",),
+        readers=("rollup",),
+        partitions=1,
+        retention_ms=7 * DAY_MS,
+        config={"max.message.bytes": str(CHANGE_BYTES)},
+    ),
+    Topic(
+        ROLLUP_STATE,
+        key="opportunity id, owner or team",
+        value="facts that hold, and alerts (internal)",
+        cleanup="compact",
+        writers=("rollup",),
+        readers=("rollup (restore)",),
+        partitions=1,
+        config=_CHANGELOG,
     ),
     Topic(
         DELIVER_STATE,
@@ -139,6 +164,21 @@ TOPICS: tuple[Topic, ...] = (
         config={"segment.ms": str(DAY_MS)},
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What a worker reads, and where it keeps what it knows: names of topics, without prefix."""
+
+    name: str
+    log: str
+    states: str
+
+
+DETECT = Flow("detect", CHANGES, STATE)
+ROLLUP = Flow("rollup", FACTS, ROLLUP_STATE)
+FLOWS = {flow.states: flow for flow in (DETECT, ROLLUP)}
+"""By where the states are that belong to offsets of a log."""
 
 
 def raw_topic(source: str) -> Topic:

@@ -12,7 +12,7 @@ from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from wellwon.core.wire import encode_clock
-from wellwon.runtime import checkpoint, topics, zombies
+from wellwon.runtime import checkpoint, zombies
 from wellwon.runtime.detect import Detect
 from wellwon.runtime.member import Member, now_ms
 from wellwon.runtime.owned import Owned
@@ -39,7 +39,7 @@ async def notice_crash(member: Member) -> None:
 
 async def observe(detect: Detect) -> None:
     """Update the gauges every second."""
-    topic = detect.settings.topic(topics.CHANGES)
+    topic = detect.settings.topic(detect.flow.log)
     while True:
         if not detect.suspended:
             for number, owned in detect.owned.items():
@@ -58,7 +58,7 @@ def _log_end(detect: Detect, tp: TP) -> int | None:
 
 async def watch_changelog(detect: Detect) -> None:
     """Find records in the changelog that others wrote, and write those deals again; see `zombies`."""
-    topic = detect.settings.topic(topics.STATE)
+    topic = detect.settings.topic(detect.flow.states)
     while True:
         await asyncio.sleep(detect.settings.session_seconds / 2)
         if detect.suspended:
@@ -113,12 +113,12 @@ async def save(detect: Detect, owned: Owned) -> None:
             return
         await detect.wait_for_room(1.0)
     # A checkpoint stands for all records below its offset, others' too: they must be known to be the older ones.
-    await _rewrite_foreign(detect, detect.settings.topic(topics.STATE), owned)
+    await _rewrite_foreign(detect, detect.settings.topic(detect.flow.states), owned)
     await asyncio.to_thread(_write, detect, owned.number, snapshot.offset, snapshot.store)
 
 
 def _write(detect: Detect, number: int, offset: int, store: dict[bytes, bytes]) -> None:
-    topic = detect.settings.topic(topics.STATE)
+    topic = detect.settings.topic(detect.flow.states)
     header = checkpoint.Header(detect.state_topic_id, number, offset, time.time())
     try:
         checkpoint.write(checkpoint.path_of(detect.checkpoints, topic, number), header, store)

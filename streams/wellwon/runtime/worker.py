@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from kafka.errors import KafkaError
 
@@ -46,6 +47,10 @@ def build_detect(settings: Settings) -> Detect:
     return Detect(settings, make_core, policy)
 
 
+Build = Callable[[Settings], Detect]
+"""Makes a worker of the operator's settings."""
+
+
 def working(detect: Detect) -> contextlib.AbstractAsyncContextManager[Endpoint]:
     """Run a worker for the length of an ``async with`` block, which begins when the worker begins to start.
 
@@ -65,17 +70,17 @@ def working(detect: Detect) -> contextlib.AbstractAsyncContextManager[Endpoint]:
     return serving.serving(detect, detect.metrics.page, duties, save)
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, build: Build) -> int:
     if settings.declare_topics:
         created = await asyncio.to_thread(topics.create, settings)
         if created:
             log.info("topics created", extra={"topics": created})
-    detect = build_detect(settings)
+    detect = build(settings)
     policy = {"policy": settings.policy or "defaults", "fingerprint": detect.fingerprint}
     return await serving.until_told(detect, working(detect), "worker started", policy)
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, build: Build = build_detect) -> int:
     """Run until SIGTERM or SIGINT; return the process's exit code: 0, or 1 with the reason in the log.
 
     Raises PolicyError, OSError or UnicodeDecodeError for a policy that is wrong, before anything is started.
@@ -84,16 +89,16 @@ def run(settings: Settings) -> int:
     logs.set_up(settings)
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        return asyncio.run(_run(settings))
+        return asyncio.run(_run(settings, build))
     except (KafkaError, OSError) as error:
         log.error("%s", error)
         return 1
 
 
-def main() -> None:
+def main(build: Build = build_detect) -> None:
     """Run a worker with the settings of the environment."""
     try:
-        code = run(Settings.from_environment())
+        code = run(Settings.from_environment(), build)
     except (SettingsError, PolicyError) as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
