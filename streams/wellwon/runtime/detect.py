@@ -22,7 +22,7 @@ from wellwon.policy import PolicyError, compile_text
 from wellwon.runtime import restore, topics
 from wellwon.runtime.member import Member, now_ms
 from wellwon.runtime.metrics import Metrics
-from wellwon.runtime.outlet import Changelog
+from wellwon.runtime.outlet import Changelog, Outlet
 from wellwon.runtime.owned import Core, Owned
 from wellwon.runtime.pipeline import Pipeline
 from wellwon.runtime.settings import Settings
