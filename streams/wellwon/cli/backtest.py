@@ -15,6 +15,7 @@ import click
 from wellwon.cli.failure import FAILED, INTERRUPTED, BadInput
 from wellwon.cli.output import counted, json_lines, shown_name
 from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kind_option, load, options_of
+from wellwon.core.rule import DEAL
 from wellwon.history.money import Rates
 from wellwon.history.report.page import page
 from wellwon.history.retention import BadOutcomes, Fate, read_outcomes
@@ -102,7 +103,8 @@ def _backtest(
     history = runs(exports, policy, end, workers, progress, stop)
     for run in history:
         tally.add(run)
-    return tally.result(history.info, policy.specs, {name: rule.mode for name, rule in policy.rules.items()})
+    asked_of_deals = [spec for spec in policy.specs if spec.subject == DEAL]
+    return tally.result(history.info, asked_of_deals, {name: rule.mode for name, rule in policy.rules.items()})
 
 
 def _fates(outcomes: str | None) -> dict[str, Fate] | None:
