@@ -322,6 +322,24 @@ def test_completion_is_clicks_own() -> None:
     assert b"complete" in script.stdout
 
 
+def test_check_tells_which_secrets_the_sinks_need(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    sink = "{kind: slack, hears: [owner]}"
+    file.write_text(f"deliver: {{sinks: {{slack: {sink}, deal-desk: {sink}}}}}\n")
+    env = {
+        "WELLWON_KAFKA": "k:9092",
+        "WELLWON_POLICY": str(file),
+        "WELLWON_SINK_SLACK": "xoxb",
+        "WELLWON_SINK_DEALDESK": "x",
+    }
+    checked = wellwon("check", env=env)
+    assert checked.exit_code == 0
+    assert [line for line in checked.output.splitlines() if line.startswith("sinks: ")] == [
+        "sinks: WELLWON_SINK_DEAL_DESK is not set: `wellwon deliver` needs it for the sink 'deal-desk'",
+        "sinks: WELLWON_SINK_DEALDESK is for no sink of the policy: did you mean 'WELLWON_SINK_DEAL_DESK'?",
+    ]
+
+
 # --- norms ----------------------------------------------------------------------------------------------------------
 
 

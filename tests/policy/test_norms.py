@@ -149,6 +149,19 @@ def test_the_file_is_looked_for_beside_the_policy(tmp_path: Path) -> None:
     assert load_policy(found.text) == found.policy
 
 
+def test_together_they_must_fit_into_a_record(tmp_path: Path) -> None:
+    long = f"norms_file: norms.yaml\ncategories: {{{', '.join(f'category {n}: commit' for n in range(7_000))}}}\n"
+    stages = [f"Stage {n}" for n in range(3_000)]
+    pipeline = f"pipelines: [{{name: Sales, open: [{', '.join(stages)}], won: [Won], lost: [Lost]}}]\n"
+    known = {stage: Figure(3, 30) for stage in stages}
+    norms = written(NormsFile(NORMS.made, NORMS.first, NORMS.last, {"default": SegmentNorms(30, None, known)}))
+    (tmp_path / "policy.yaml").write_text(long + pipeline)
+    (tmp_path / "norms.yaml").write_text(norms)
+    assert max(len(long + pipeline), len(norms)) < 200_000
+    with pytest.raises(PolicyError, match=r"policy.yaml with .*norms.yaml:1:1: the file is longer than 200000"):
+        read_policy(tmp_path / "policy.yaml")
+
+
 def test_norms_are_old_when_their_history_ended_more_than_a_year_ago() -> None:
     assert age(NORMS, NORMS.last + 365) == ""
     assert "ended 366 days ago, on 2026-11-20" in age(NORMS, NORMS.last + 366)

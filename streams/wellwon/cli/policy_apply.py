@@ -32,7 +32,8 @@ def command(file: str | None, dry_run: bool, timeout: float, as_json: bool) -> N
     """Put FILE (- is standard input; default $WELLWON_POLICY) in force in the running system.
 
     Every open deal is asked anew, in every partition. Alerts that open or resolve by it carry the reason `policy` and
-    reach people as one digest. A worker publishes its own WELLWON_POLICY when it starts: put the file there, too.
+    reach people as one digest; patterns of owners, teams and periods follow at the next full hour. A worker publishes
+    its own WELLWON_POLICY when it starts: put the file there, too.
     The exit code is 1 if not every partition took it up in time.
     """
     if not file:

@@ -50,6 +50,10 @@ class Route:
         return all(not wanted or given in wanted for wanted, given in asked)
 
 
+VARIABLE: Final = "WELLWON_SINK_"
+"""What the environment variables of the sinks' secrets begin with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sink:
     """One way out: ``hears`` are the audiences that it reaches."""
@@ -65,7 +69,7 @@ class Sink:
     @property
     def variable(self) -> str:
         """The environment variable with its secret: a bot token (Slack), else the address to post or connect to."""
-        return f"WELLWON_SINK_{self.name.upper().replace('-', '_')}"
+        return f"{VARIABLE}{self.name.upper().replace('-', '_')}"
 
 
 @dataclass(frozen=True, slots=True)

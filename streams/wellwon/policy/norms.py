@@ -174,7 +174,8 @@ def written(norms: NormsFile) -> str:
         "segments:" if norms.segments else "segments: {}",
     ]
     for name, segment in norms.segments.items():
-        lines += [f"  {_key(name)}:", f"    wins: {segment.wins}"]
+        few = f"  # {INSUFFICIENT}" * (segment.wins < Norms.MIN_WINS)
+        lines += [f"  {_key(name)}:", f"    wins: {segment.wins}{few}"]
         if segment.discount_p75 is not None:
             value = segment.discount_p75.value
             shown = INSUFFICIENT if value is None else format_percent(value)

@@ -31,7 +31,10 @@ def with_norms(text: str, file: str, folder: Path) -> PolicyFile:
     name = norms_file_of(text)
     norms = None if name is None else _norms(folder / name)
     policy = load_policy(text, file, norms=norms)
-    return PolicyFile(published(text, norms), policy)
+    whole = published(text, norms)
+    if norms is not None:
+        load_policy(whole, f"{file} with {norms.file}")  # together they may be longer than a policy may be
+    return PolicyFile(whole, policy)
 
 
 def _norms(path: Path) -> NormsText:
