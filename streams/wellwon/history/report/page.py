@@ -8,9 +8,11 @@ from typing import Final
 
 from wellwon import __version__
 from wellwon.core.units import format_instant
+from wellwon.history.report.called import forecast
+from wellwon.history.report.flagged import rules
 from wellwon.history.report.limits import limits
 from wellwon.history.report.markup import Markup, element, together
-from wellwon.history.report.parts import forecast, rules, wins
+from wellwon.history.report.won import wins
 from wellwon.history.report.words import day, headlines
 from wellwon.history.stats import Backtest
 

@@ -1,0 +1,82 @@
+"""The chapter on the forecast: what was borrowed from the next period, sandbagging and over-calling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wellwon.history.interval import MIN_N, Share
+from wellwon.history.money import said_all
+from wellwon.history.report.markup import Markup, element
+from wellwon.history.report.plot import Row, figure, stacked
+from wellwon.history.report.words import (
+    between,
+    main_currency,
+    percent,
+)
+from wellwon.history.stats import Backtest
+
+
+def forecast(backtest: Backtest) -> Iterator[Markup]:
+    """What was borrowed from the next period; sandbagging and over-calling."""
+    yield element("h2", "The forecast")
+    periods = [
+        period for _, period in sorted(backtest.borrowed.periods.items()) if period.pulled_in or period.next_opening
+    ]
+    currency = main_currency(backtest)
+    if any(period.deals for period in periods):
+        ratio = {
+            p.label: p.pulled_in[currency] / p.next_opening[currency] if p.next_opening[currency] else None
+            for p in periods
+        }
+        yield figure(
+            "borrowed",
+            "Borrowed from the next period",
+            "Value pulled in over the period's end in its last days, against the pipeline with which the next began. "
+            "Above 10 % the next period starts with a hole.",
+            stacked(
+                "borrowed-plot",
+                "Value pulled in against the next period's opening pipeline",
+                [(label, [("strong", value or 0.0)]) for label, value in ratio.items()],
+                ["" if value is None else percent(value) for value in ratio.values()],
+            ),
+            ("Period", "Deals", "Pulled in", "Next period's opening pipeline", "Share"),
+            [
+                Row(
+                    p.label,
+                    (
+                        f"{p.deals:,}",
+                        said_all(p.pulled_in),
+                        said_all(p.next_opening),
+                        "-" if (share := ratio[p.label]) is None else percent(share),
+                    ),
+                )
+                for p in periods
+            ],
+        )
+    else:
+        yield element("p", "No deal was pulled in from a later period in the last days of one.")
+    yield from _calls(backtest)
+
+
+def _calls(backtest: Backtest) -> Iterator[Markup]:
+    calls = backtest.calls
+    if calls.wins >= MIN_N:
+        share = Share.of(calls.uncalled, calls.wins)
+        yield element(
+            "p",
+            element("strong", "Sandbagging: "),
+            f"{between(share)} of {calls.wins:,} wins were never in Commit or Best Case "
+            f"({said_all(calls.uncalled_value)}).",
+        )
+    if calls.committed >= MIN_N:
+        share = Share.of(calls.overcalled, calls.committed)
+        yield element(
+            "p",
+            element("strong", "Over-calling: "),
+            f"{between(share)} of {calls.committed:,} closed deals that were ever in Commit were lost "
+            f"({said_all(calls.overcalled_value)}).",
+        )
+    if calls.wins < MIN_N and calls.committed < MIN_N:
+        yield element("p", "Too few closed deals with a forecast category for sandbagging and over-calling.")
+    else:
+        yield element("p", "Totals of the organisation; no figure here is of a person.", class_="soft")
