@@ -106,7 +106,7 @@ class Holdings:
         gone = [
             key
             for key, fact in self._holding.items()
-            if fact.status != OPEN and fact.closed_at < before and len(self.facts[key]) == 1
+            if fact.status != OPEN and fact.closed_at < before and self.facts[key][-1] == fact
         ]
         for key in gone:
             for subject in subjects_of(self._holding.pop(key), self._ruleset):
