@@ -1,8 +1,9 @@
 """The measurements of wellwon. `make bench` runs all of them; a name runs one.
 
-    .venv/bin/python bench/run.py [throughput|parts|latency|restart|state] [--changes N] [--rounds R] [--deals N]
+    .venv/bin/python bench/run.py [throughput|parts|latency|restart|state|truth] [--changes N] [--rounds R] [--deals N]
 
-Results go to .cache/bench/results.json; those of a full run are rendered into bench/README.md.
+Results go to .cache/bench/results.json; those of a full run are rendered into bench/README.md. So are those of `truth`
+alone, which needs no broker: they do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from cluster import CACHE, ROOT, cluster, fill
 from machine import machine
-from report import render
+from report import render, render_truth
 
 LOCK = Path(__file__).resolve().parent / "requirements.lock"
 ENVIRONMENT = ROOT / ".cache" / "bench-venv"
@@ -101,10 +102,17 @@ def state(deals: int) -> dict[str, Any]:
     return measure(deals)
 
 
+def truth(deals: int) -> dict[str, Any]:
+    """Precision and recall by rule; deals of each organisation."""
+    from truth import measure
+
+    return measure(deals)
+
+
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    names = ("throughput", "parts", "latency", "restart", "state")
+    names = ("throughput", "parts", "latency", "restart", "state", "truth")
     parser.add_argument("parts", nargs="*", metavar="|".join(names), help="default: all, and render bench/README.md")
     parser.add_argument("--changes", type=int, default=500_000, help="in the log (default 500,000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (default 3)")
@@ -117,13 +125,15 @@ def main() -> None:
     if wrong := set(asked.parts) - set(names):
         parser.error(f"unknown: {', '.join(sorted(wrong))}")
 
-    environment()
+    if asked.parts != ["truth"]:
+        environment()
     jobs = {
         "throughput": lambda: throughput(asked.changes, asked.rounds, asked.only),
         "parts": lambda: parts(min(asked.changes, 100_000), asked.rounds),
         "latency": lambda: latency(asked.seconds),
         "restart": lambda: restart(asked.deals),
         "state": lambda: state(20_000),
+        "truth": lambda: truth(2_000),
     }
     target = CACHE / "results.json"
     results = json.loads(target.read_text()) if target.exists() else {}
@@ -133,7 +143,10 @@ def main() -> None:
         results["machine"] = machine()
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(results, indent=1) + "\n")
-    print(render(results, write=not asked.parts))
+    if "truth" in (asked.parts or names):
+        print(render_truth(results["truth"]))
+    if asked.parts != ["truth"]:
+        print(render(results, write=not asked.parts))
 
 
 if __name__ == "__main__":

@@ -15,14 +15,13 @@ import pytest
 
 from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.output import DeadLetter
-from wellwon.core.units import DAY
 from wellwon.history.replay import Replay, Summary
 from wellwon.policy import compile_text
 from wellwon.simulate import Delivery, Label, Simulation
 from wellwon.simulate.label import NEAR_MISS, PRESSURED, RULES
 from wellwon.simulate.near_misses import NEAR_MISSES
-from wellwon.simulate.organisation import LOST_STAGE, WON_STAGE, policy_text
-from wellwon.simulate.score import Said, Score, score
+from wellwon.simulate.organisation import policy_text
+from wellwon.simulate.score import Said, Score, open_weeks, score
 
 
 @dataclass
@@ -126,7 +125,7 @@ def test_one_save_is_one_message(played: Run) -> None:
 def test_a_calm_organisation_is_left_in_peace() -> None:
     """Under one message per 100 open deals and week is what people can bear; nothing is what these deals deserve."""
     calm = run(Simulation(9, 2_000, quarters=2, pressured=0))
-    weeks = open_deal_weeks(Simulation(9, 2_000, quarters=2, pressured=0))
+    weeks = open_weeks(Simulation(9, 2_000, quarters=2, pressured=0))
     assert weeks > 10_000
     assert 100 * len(calm.said.all_messages()) / weeks < 1
     assert calm.said.all_messages() == []
@@ -144,19 +143,7 @@ def test_a_thoughtless_organisation_is_still_bearable() -> None:
     calm = run(Thoughtless(9, 2_000, quarters=2, pressured=0))
     messages = calm.said.all_messages()
     assert {message["rule"] for message in messages} >= {"quiet-commit"}
-    assert 100 * len(messages) / open_deal_weeks(Simulation(9, 2_000, quarters=2, pressured=0)) < 1
-
-
-def open_deal_weeks(simulation: Simulation) -> float:
-    """How many weeks its deals were open, all together."""
-    opened: dict[bytes, int] = {}
-    closed: dict[bytes, int] = {}
-    for delivery in simulation:
-        opened.setdefault(delivery.key, delivery.at)
-        stage = orjson.loads(delivery.value).get("values", {}).get("stage")
-        if stage in (WON_STAGE, LOST_STAGE):
-            closed[delivery.key] = delivery.at
-    return sum(closed.get(deal, simulation.until) - at for deal, at in opened.items()) / (7 * DAY)
+    assert 100 * len(messages) / open_weeks(Simulation(9, 2_000, quarters=2, pressured=0)) < 1
 
 
 STRICT = """
@@ -187,7 +174,7 @@ def test_near_misses_are_near() -> None:
     """With thresholds a little lower they are flagged: that they are silent otherwise says something."""
     strict = run(Simulation(5, 1_200, pressured=0, lookalikes=0, near_misses=0.5), policy_text() + STRICT)
     flagged = {strict.labels[deal].kind for deal in strict.score.flagged_near_misses}
-    assert flagged == set(NEAR_MISSES) - NO_NUMBER
+    assert flagged >= set(NEAR_MISSES) - NO_NUMBER
 
 
 def test_lookalikes_look_alike() -> None:

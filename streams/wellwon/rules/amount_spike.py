@@ -58,11 +58,12 @@ class Params:
 def RULE(view: View, params: Params) -> Finding | None:
     """The last such raise in this window that still stands."""
     deal = view.deal
-    amount = deal.annual_amount
-    if not deal.amounts or amount is None or deal.status == LOST:
+    if not deal.amounts or deal.status == LOST:
         return None
     for move in reversed(deal.amounts):
-        if move.why == COUNTS and _is_spike(move.old, move.new, params) and _is_spike(move.old, amount, params):
+        if move.why == COUNTS and _is_spike(move.old, move.new, params):
+            if not _is_spike(move.old, deal.annual_amount, params):
+                continue
             period = view.window_of(move.at)
             if period is None or period.index != view.period.index:
                 return None  # earlier ones lie further back

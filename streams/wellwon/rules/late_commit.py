@@ -55,9 +55,13 @@ class Params:
 def RULE(view: View, params: Params) -> Finding | None:
     """The first Commit for this period, if it came inside its window."""
     deal = view.deal
-    if deal.status != OPEN:
+    if not deal.categories or deal.status != OPEN:
         return None
-    commits = [move for move in deal.categories if move.new == COMMIT and move.why == COUNTS]
+    # No window is longer than its days, be one of them of 25 hours.
+    since = view.at - (view.segment.window_days + 1) * DAY
+    if deal.categories[-1].at < since:
+        return None
+    commits = [move for move in deal.categories if move.at > since and move.new == COMMIT and move.why == COUNTS]
     if not commits:
         return None
     period = view.period

@@ -12,7 +12,8 @@ from wellwon.simulate.deal import Draft
 from wellwon.simulate.organisation import NEGOTIATION, NEW_BUSINESS, OPEN_STAGES, calendar, office_hours, workday
 from wellwon.simulate.save import Save
 
-EVERY_DAYS: Final = 9
+EVERY_DAYS: Final = 10
+"""With a weekend between less than the two weeks after which a deal is quiet."""
 _STEPS: Final = ("Contract to their counsel", "Redlines back from them", "Call with the buyer", "Plan the kick-off")
 
 

@@ -173,8 +173,8 @@ def with_their_lawyers(draft: Draft) -> Planted:
     rng, quarter = draft.rng, draft.quarter
     draft.attended = False
     date = some_workday(rng, quarter.start + 45, quarter.window - 8)
-    draft.mature(date - rng.randrange(28, 34), NEGOTIATION, date)
-    draft.advance(draft.on(date - rng.randrange(20, 26)), LEGAL)
+    draft.mature(date - rng.randrange(28, 31), NEGOTIATION, date)
+    draft.advance(draft.on(date - rng.randrange(21, 25)), LEGAL)
     draft.win(draft.on(date - 1))
     return Planted((), "no word for weeks while the contract was with the buyer's lawyers")
 

@@ -6,9 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.rule import DEAL, SEVERITIES
+from wellwon.core.units import DAY
 from wellwon.simulate.label import LOOKALIKE, NEAR_MISS, RULES, Label
+from wellwon.simulate.organisation import LOST_STAGE, WON_STAGE
+from wellwon.simulate.stream import Simulation
 
 ALERT_MODE = "alert"
 
@@ -138,3 +143,14 @@ def score(labels: Iterable[Label], said: Said) -> Score:
             if win["reading"] != label.win:
                 result.misread_wins.append((deal, label.win, win["reading"]))
     return result
+
+
+def open_weeks(simulation: Simulation) -> float:
+    """For how many weeks the deals were open, all together: what a number of messages is held against."""
+    opened: dict[bytes, int] = {}
+    closed: dict[bytes, int] = {}
+    for delivery in simulation:
+        opened.setdefault(delivery.key, delivery.at)
+        if orjson.loads(delivery.value).get("values", {}).get("stage") in (WON_STAGE, LOST_STAGE):
+            closed[delivery.key] = delivery.at
+    return sum(closed.get(deal, simulation.until) - at for deal, at in opened.items()) / (7 * DAY)
