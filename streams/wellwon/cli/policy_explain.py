@@ -17,7 +17,7 @@ from wellwon.core.state import State
 from wellwon.core.units import format_date, format_instant, format_money, format_percent
 from wellwon.history.one_deal import play
 from wellwon.policy import Policy, compile_policy, load_policy
-from wellwon.policy.explain import HOLDS, VERDICTS, Answer, Explanation, explain
+from wellwon.policy.explain import HOLDS, SILENT, VERDICTS, Answer, Explanation, explain
 from wellwon.policy.problem import did_you_mean
 from wellwon.sources.change import Rejected
 from wellwon.sources.feed import Feed
@@ -131,7 +131,7 @@ def _live(deal: str, policy_file: str | None) -> Known:
 
 def _told(said: Explanation, answers: list[Answer], known: Known) -> Iterator[str]:
     deal = said.deal
-    yield click.style(f"{deal.name or said.deal_id}  {said.deal_id}".strip(), bold=True)
+    yield click.style(f"{deal.name}  {said.deal_id}".strip(), bold=True)
     yield "  ".join(f"{name} {value}" for name, value in _facts(said).items() if value is not None)
     yield f"as of {format_instant(said.at)}, {known.where}, policy {known.policy.fingerprint}"
     for verdict in VERDICTS:
@@ -167,7 +167,8 @@ def _lines(answer: Answer, policy: Policy) -> Iterator[str]:
         else ""
     )
     for number, reason in enumerate(answer.why):
-        yield f"{indent}{'or ' if number else ''}because {', and '.join(reason.said)}"
+        because = "" if answer.verdict != SILENT or reason.kinds == ("nothing",) else "because "
+        yield f"{indent}{'or ' if number else ''}{because}{', and '.join(reason.said)}"
 
 
 def _facts(said: Explanation) -> dict[str, str | None]:

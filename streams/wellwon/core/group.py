@@ -96,11 +96,18 @@ GroupCheck = Callable[[GroupView, Any], Finding | None]
 
 
 def group_rule(
-    name: str, *, subject: str, severity: str, params: type[Any], doc: str | None, mode: str = ALERT
+    name: str,
+    *,
+    subject: str,
+    severity: str,
+    params: type[Any],
+    doc: str | None,
+    rests_on: int,
+    mode: str = ALERT,
 ) -> Callable[[GroupCheck], RuleSpec]:
     """Make a `RuleSpec` of a check that asks an owner's or a team's deals; pass the module's ``__doc__`` as ``doc``.
 
-    ``deal_types`` of such a rule are those of the deals that it counts.
+    ``deal_types`` of such a rule are those of the deals that it counts, ``rests_on`` what it needs to know of them.
     """
     declare = rule(
         name,
@@ -112,6 +119,7 @@ def group_rule(
         mode=mode,
         deal_types=NEW_BUSINESS,
         subject=subject,
+        rests_on=rests_on,
     )
 
     def decorate(check: GroupCheck) -> RuleSpec:

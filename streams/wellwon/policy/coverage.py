@@ -202,7 +202,7 @@ class Coverage:
         no, partly = [], []
         for part, facet in _OF_PART.items():
             share = shares[facet]
-            if not spec.reads & part:
+            if not (spec.reads | spec.rests_on) & part:
                 continue
             rests = spec.rests_on & part or part in (DATE, STAGE, OWNER)
             if not share.deals and rests:

@@ -34,7 +34,7 @@ from wellwon.core.calendar import Period
 from wellwon.core.facts import Fact
 from wellwon.core.group import GroupView, dated, group_rule, in_main_currency, was_open
 from wellwon.core.records import short_money
-from wellwon.core.rule import TEAM_SUBJECT, WARNING, Finding, param
+from wellwon.core.rule import AMOUNT, DATE, TEAM_SUBJECT, WARNING, Finding, param
 from wellwon.core.units import DAY
 from wellwon.rules.reading import counted, dated_in
 
@@ -47,7 +47,14 @@ class Params:
     days: int = param(30, ge=1, le=60, unit="days", doc="How long after the period it is still told.")
 
 
-@group_rule("borrowed-from-next-period", subject=TEAM_SUBJECT, severity=WARNING, params=Params, doc=__doc__)
+@group_rule(
+    "borrowed-from-next-period",
+    subject=TEAM_SUBJECT,
+    severity=WARNING,
+    params=Params,
+    doc=__doc__,
+    rests_on=DATE | AMOUNT,
+)
 def RULE(view: GroupView, params: Params) -> Finding | None:
     """What was pulled in against what is left, once the next period has begun."""
     period = view.period

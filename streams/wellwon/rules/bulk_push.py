@@ -34,7 +34,7 @@ from typing import NamedTuple
 from wellwon.core.facts import Fact
 from wellwon.core.group import GroupView, dated, group_rule, was_open
 from wellwon.core.model import OPEN
-from wellwon.core.rule import INFO, OWNER_SUBJECT, Finding, param
+from wellwon.core.rule import DATE, INFO, OWNER, OWNER_SUBJECT, Finding, param
 from wellwon.core.units import DAY, HOUR, format_instant
 from wellwon.rules.reading import counted
 
@@ -58,7 +58,7 @@ class _Push(NamedTuple):
     fact: Fact
 
 
-@group_rule("bulk-push", subject=OWNER_SUBJECT, severity=INFO, params=Params, doc=__doc__)
+@group_rule("bulk-push", subject=OWNER_SUBJECT, severity=INFO, params=Params, doc=__doc__, rests_on=DATE | OWNER)
 def RULE(view: GroupView, params: Params) -> Finding | None:
     """The most deals that were pushed together."""
     pushes = _pushes(view)

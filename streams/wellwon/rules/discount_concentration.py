@@ -34,7 +34,7 @@ from dataclasses import dataclass
 
 from wellwon.core.facts import Fact
 from wellwon.core.group import GroupView, group_rule
-from wellwon.core.rule import TEAM_SUBJECT, WARNING, Finding, param
+from wellwon.core.rule import PRICE, TEAM_SUBJECT, WARNING, Finding, param
 from wellwon.core.units import DAY
 from wellwon.rules.reading import POINT, counted, percent
 
@@ -48,7 +48,9 @@ class Params:
     days: int = param(30, ge=1, le=60, unit="days", doc="How long after the period it is still told.")
 
 
-@group_rule("discount-concentration", subject=TEAM_SUBJECT, severity=WARNING, params=Params, doc=__doc__)
+@group_rule(
+    "discount-concentration", subject=TEAM_SUBJECT, severity=WARNING, params=Params, doc=__doc__, rests_on=PRICE
+)
 def RULE(view: GroupView, params: Params) -> Finding | None:
     """The means of both sides."""
     ends_at = view.period.end_at + params.days * DAY

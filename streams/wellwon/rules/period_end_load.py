@@ -33,7 +33,7 @@ from dataclasses import dataclass
 
 from wellwon.core.group import GroupView, group_rule, in_main_currency
 from wellwon.core.records import short_money
-from wellwon.core.rule import HIGH, TEAM_SUBJECT, WARNING, Finding, param
+from wellwon.core.rule import AMOUNT, HIGH, TEAM_SUBJECT, WARNING, Finding, param
 from wellwon.core.units import DAY
 from wellwon.rules.reading import counted
 
@@ -49,7 +49,7 @@ class Params:
     days: int = param(30, ge=1, le=60, unit="days", doc="How long after the period it is still told.")
 
 
-@group_rule("period-end-load", subject=TEAM_SUBJECT, severity=WARNING, params=Params, doc=__doc__)
+@group_rule("period-end-load", subject=TEAM_SUBJECT, severity=WARNING, params=Params, doc=__doc__, rests_on=AMOUNT)
 def RULE(view: GroupView, params: Params) -> Finding | None:
     """The share of the last days; within them it can only rise, so nothing has to be waited for."""
     period = view.period
