@@ -61,6 +61,7 @@ def circumstances_of(spec: RuleSpec, now: Situation) -> Iterator[Circumstance]:
             yield from _not_counted(history, now)
     if reads & STATUS and now.deal.status != OPEN:
         yield _closed(now)
+    yield from _later(spec, now)
     if reads & (PRICE | AMOUNT):
         yield from _prices(now)
     if reads & TOUCH and any(touch.inbound for touch in now.deal.touches):
@@ -76,7 +77,6 @@ def circumstances_of(spec: RuleSpec, now: Situation) -> Iterator[Circumstance]:
         said = f"the next step was written on {now.day(now.deal.next_step_at)}"
         yield Circumstance("next-step", said, _deal(next_step=0, next_step_at=0))
     yield from _segment(now)
-    yield from _later(spec, now)
 
 
 def _deal(**changes: Any) -> Callable[[Situation], Situation]:
