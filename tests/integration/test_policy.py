@@ -60,7 +60,7 @@ def test_an_edit_opens_alerts_and_taken_back_it_closes_them(live: Settings, star
 
     edited = apply(live, STRICT)
     assert edited.returncode == 0, edited.stderr + worker.tail()
-    assert "rules.close-date-push.pushes: 10 -> 2" in edited.stdout
+    assert "rules.close-date-push.pushes: 10 to 2" in edited.stdout
     assert f"taken up by {live.partitions} of {live.partitions} partitions" in edited.stdout
     assert "close-date-push: 20 opened" in edited.stdout
     assert told(live) == {("opened", "policy"): 20}
@@ -89,7 +89,7 @@ def test_what_is_in_force_already_is_not_published_again(live: Settings, start: 
     assert set(policy_record.in_force(live).values()) == {STRICT}
 
     routed = apply(live, f"{STRICT}deliver: {{settle_minutes: 0}}\n", "--dry-run")
-    assert "deliver.settle_minutes: 5 -> 0" in routed.stdout
+    assert "deliver.settle_minutes: 5 to 0" in routed.stdout
     assert "when it starts with this file" in routed.stdout
 
 

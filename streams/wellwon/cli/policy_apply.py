@@ -14,7 +14,7 @@ from wellwon.cli.output import counted, json_lines, shown_name
 from wellwon.cli.policy import FILE, shown
 from wellwon.cli.reading import load
 from wellwon.policy import Policy, PolicyError, load_policy
-from wellwon.policy.changed import Changed, changed
+from wellwon.policy.diff import ValueChange, value_changes
 
 if TYPE_CHECKING:
     from wellwon.runtime.policy_record import Applied
@@ -40,7 +40,10 @@ def command(file: str | None, dry_run: bool, timeout: float, as_json: bool) -> N
         raise BadInput("name the policy file, or set WELLWON_POLICY")
     text, policy = load(file)
 
+    from confluent_kafka import KafkaException
+
     from wellwon.cli.broker import must_answer
+    from wellwon.core.state import NewerState
     from wellwon.runtime.policy_record import apply, in_force
     from wellwon.runtime.restore import Refused
     from wellwon.runtime.settings import Settings
@@ -55,7 +58,7 @@ def command(file: str | None, dry_run: bool, timeout: float, as_json: bool) -> N
             for line in _compared(shown_name(file), before, differs, changes):
                 click.echo(line)
         applied = None if dry_run or not differs else apply(settings, text, timeout)
-    except Refused as error:
+    except (Refused, NewerState, KafkaException) as error:
         raise Failed(str(error)) from None
     if as_json:
         json_lines(_plain(policy, changes, differs, applied))
@@ -66,19 +69,19 @@ def command(file: str | None, dry_run: bool, timeout: float, as_json: bool) -> N
         sys.exit(FAILED)
 
 
-def _changes(texts: Iterable[str | None], policy: Policy) -> list[Changed] | None:
+def _changes(texts: Iterable[str | None], policy: Policy) -> list[ValueChange] | None:
     """What differs from the policy that most partitions have; None where none has one that can be read."""
     found = Counter(text for text in texts if text is not None)
     if not found:
         return None
     try:
-        return changed(load_policy(found.most_common(1)[0][0]), policy)
+        return value_changes(load_policy(found.most_common(1)[0][0]), policy)
     except PolicyError:
         return None
 
 
 def _compared(
-    name: str, before: dict[int, str | None], differs: list[int], changes: list[Changed] | None
+    name: str, before: dict[int, str | None], differs: list[int], changes: list[ValueChange] | None
 ) -> Iterable[str]:
     if not differs:
         yield f"{name} is in force in every partition already"
@@ -89,14 +92,14 @@ def _compared(
         yield "there is no policy in force that this wellwon can compare with"
         return
     yield f"{counted(len(changes), 'value')} changed" if changes else "only words changed (comments, order): no value"
-    for key, was, now in changes:
-        yield f"  {key}: {_value(was)} -> {_value(now)}"
-    if any(key.startswith(AT_START) for key, *_ in changes):
+    for change in changes:
+        yield f"  {change.key}: {_value(change.old)} to {_value(change.new)}"
+    if any(change.key.startswith(AT_START) for change in changes):
         yield "routes, sinks and what goes into the CRM are read by `wellwon deliver` when it starts with this file"
 
 
 def _value(value: Any) -> str:
-    return "not there" if value is None else shown(value)
+    return "nothing" if value is None else shown(value)
 
 
 def _came(applied: Applied, timeout: float) -> Iterable[str]:
@@ -118,14 +121,16 @@ def _came(applied: Applied, timeout: float) -> Iterable[str]:
 
 
 def _plain(
-    policy: Policy, changes: list[Changed] | None, differs: list[int], applied: Applied | None
+    policy: Policy, changes: list[ValueChange] | None, differs: list[int], applied: Applied | None
 ) -> dict[str, Any]:
     transitions: dict[str, dict[str, int]] = {}
     for (rule, transition), count in sorted((applied.transitions if applied else {}).items()):
         transitions.setdefault(rule, {})[transition] = count
     return {
         "fingerprint": policy.fingerprint,
-        "changed": None if changes is None else [change._asdict() for change in changes],
+        "changed": None
+        if changes is None
+        else [{"key": change.key, "old": change.old, "new": change.new} for change in changes],
         "partitions": differs,
         "waiting": sorted(applied.waiting) if applied else None,
         "alerts": transitions,
