@@ -6,17 +6,19 @@ import difflib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from wellwon.core.items import Change, DealItem
+from wellwon.core.model import Ruleset
 from wellwon.history.deal_run import DealRun, HistoryInfo
 from wellwon.history.follow import Follower
 from wellwon.history.workers import Workers
 from wellwon.policy import Policy, compile_policy
+from wellwon.rules import PATTERNS
 
 Progress = Callable[[str, int, int], None]
 """Hears what is done: ``reading`` or ``running``, how much of it, and how much there is in all."""
@@ -104,8 +106,9 @@ _decode = msgspec.msgpack.Decoder(list[DealRun]).decode
 
 def _run_part(job: tuple[Gathered, int, Policy, int]) -> _Part:
     gathered, part, policy, end = job
-    follower = Follower(compile_policy(policy))
-    known = {stage for pipeline in policy.pipelines for stage in (*pipeline.open, *pipeline.won, *pipeline.lost)}
+    # A rule's function does not travel between processes: its name does, and here it is again.
+    ruleset = compile_policy(replace(policy, specs=PATTERNS))
+    follower, known = Follower(ruleset), _stages(ruleset)
     found, runs, stages = _Part(b""), list[DealRun](), Counter[str]()
     for deal, changes in gathered.deals(part):
         for _, item in changes:
@@ -151,6 +154,7 @@ class Runs:
         return self._info
 
     def __iter__(self) -> Iterator[DealRun]:
+        ruleset, travels = compile_policy(self._policy), replace(self._policy, specs=())
         with (
             tempfile.TemporaryDirectory(prefix="wellwon-", ignore_cleanup_errors=True) as folder,
             Workers(self._workers, self._stop) as workers,
@@ -160,7 +164,7 @@ class Runs:
             total, deals = _Part(b""), 0
             done, size = 0, sum(map(gathered.size, range(gathered.parts)))
             parts = range(gathered.parts if gathered.complete else 0)
-            jobs = [(gathered, part, self._policy, end) for part in parts]
+            jobs = [(gathered, part, travels, end) for part in parts]
             finished = 0
             for number, part in enumerate(workers.spread(_run_part, jobs)):
                 finished += 1
@@ -188,7 +192,7 @@ class Runs:
                 partial=not gathered.complete or finished < gathered.parts,
                 fields=dict(sorted(total.fields.items())),
                 currencies=dict(total.currencies.most_common()),
-                notes=tuple(_notes(gathered, total, self._policy)),
+                notes=tuple(_notes(gathered, total, ruleset)),
             )
 
 
@@ -202,6 +206,7 @@ def runs(
 ) -> Runs:
     """Run every deal of a history.
 
+    ``policy``: of the product's own patterns.
     ``as_of``: nothing after this instant (epoch milliseconds) is known; by default the end is the last change.
     ``stop``: once it says yes, what was begun is finished, the rest is left out, and ``info.partial`` says so.
     Iterating raises what the source raises for files that cannot be used at all.
@@ -209,12 +214,16 @@ def runs(
     return Runs(source, policy, as_of, workers, progress, stop)
 
 
-def _notes(gathered: Gathered, total: _Part, policy: Policy) -> Iterator[str]:
+def _stages(ruleset: Ruleset) -> frozenset[str]:
+    return frozenset(stage for pipeline in ruleset.pipelines.values() for stage in pipeline.stages)
+
+
+def _notes(gathered: Gathered, total: _Part, ruleset: Ruleset) -> Iterator[str]:
     """What the data cannot show, in sentences."""
     if gathered.rejections:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(gathered.rejections.items()))
         yield f"rows that cannot be used: {reasons}"
-    stages = sorted(stage for pipeline in policy.pipelines for stage in (*pipeline.open, *pipeline.won, *pipeline.lost))
+    stages = sorted(_stages(ruleset))
     for stage, count in total.stages.most_common(SHOWN):
         near = difflib.get_close_matches(stage, stages, 1, 0.5)
         hint = f"did you mean {near[0]!r}?" if near else "see pipelines in the policy"
