@@ -196,6 +196,8 @@ class Ruleset:
     lateness_ms: int = 10 * 60_000
     bulk_window_ms: int = 60_000
     bulk_records: int = 20
+    activities: str = NOT_FED
+    """Which calls, mails and meetings are fed; only where it is `BOTH_WAYS`, no answer is one."""
     closed_days: int = 100
     """Days after which a closed deal leaves the state; never below 91, so that won-reversed can see its 90 days."""
     exemptions: tuple[ExemptDeals, ...] = ()

@@ -32,6 +32,7 @@ def compile_policy(policy: Policy) -> Ruleset:
         lateness_ms=policy.lateness_minutes * MINUTE,
         bulk_records=policy.bulk_records,
         closed_days=policy.closed_days,
+        activities=policy.activities,
         exemptions=tuple(_exemption(policy, exemption, calendar) for exemption in policy.exemptions),
         teams={form: team for team, owners in policy.teams.items() for owner in owners for form in id_forms(owner)},
         team_label=policy.team_label,

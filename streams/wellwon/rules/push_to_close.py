@@ -23,7 +23,8 @@ brings this quarter was taken from its price, from the next quarter, or from the
 
 ## When it is fine
 One honest save that changes everything is one act. A date that the buyer gave, a discount that was traded, the buyer's
-own process, integrations, bulk edits and corrections are no acts.
+own process, integrations, bulk edits and corrections are no acts. Touches count only where the policy says that
+activities are fed both ways, and not while the buyer's process runs.
 
 ## What to do
 Ask the customer for *their* date and set it: a date that they gave clears this, even in the next period. Stop giving
@@ -38,7 +39,7 @@ from typing import Final, NamedTuple
 
 from wellwon.core.calendar import Period
 from wellwon.core.deal import COUNTS, Deal, Move, StageMove, Touch, standing
-from wellwon.core.model import COMMIT, OPEN
+from wellwon.core.model import BOTH_WAYS, COMMIT, OPEN
 from wellwon.core.rule import (
     AMOUNT,
     CATEGORY,
@@ -117,7 +118,7 @@ def RULE(view: View, params: Params) -> Finding | None:
     began = view.midnight(first_day)
     if _moves_since(deal, began) < params.acts or not _is_dated_in(deal, period, began):
         return None
-    acts = _one_a_save(_acts(deal, period, began, params))
+    acts = _one_a_save(_acts(view, period, began, params))
     if not _is_push(acts, params):
         return None
     view.wakes_at(period.end_at)
@@ -168,7 +169,8 @@ def _is_push(acts: list[Act], params: Params) -> bool:
 # --- acts -----------------------------------------------------------------------------------------------------
 
 
-def _acts(deal: Deal, period: Period, began: int, params: Params) -> Iterator[Act]:
+def _acts(view: View, period: Period, began: int, params: Params) -> Iterator[Act]:
+    deal = view.deal
     for raised in deal.prices:
         if raised.at >= began and reading.is_raise_for_nothing(raised, params.concession_points * POINT):
             yield Act(raised.at, raised.commit, CONCESSION)
@@ -189,11 +191,19 @@ def _acts(deal: Deal, period: Period, began: int, params: Params) -> Iterator[Ac
     for stage in deal.stages:
         if stage.at >= began and stage.why == COUNTS and stage.steps >= params.jump:
             yield Act(stage.at, stage.commit, JUMP)
-    yield from _bursts([touch for touch in deal.touches if touch.at >= began], params)
+    if view.ruleset.activities == BOTH_WAYS:
+        sent = [touch for touch in deal.touches if touch.at >= began and not _waited(view, touch.at)]
+        yield from _bursts(sent, params)
 
 
 def _is_progress(stage: StageMove, since: int, until: int, commit: int) -> bool:
     return stage.progress and (since <= stage.at <= until or stage.commit == commit)
+
+
+def _waited(view: View, at: int) -> bool:
+    """Whether the deal was in the buyer's process then, where silence says nothing."""
+    stage = view.stage(standing(view.deal.stages, at + 1, view.deal.stage))
+    return stage is not None and stage.buyer_process
 
 
 def _bursts(touches: list[Touch], params: Params) -> Iterator[Act]:
