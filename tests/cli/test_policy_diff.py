@@ -64,7 +64,7 @@ def test_a_lower_threshold_gains_and_shadow_loses(simulated: tuple[str, str], tm
     assert late["gained"]
     assert not late["lost"]
     assert late["after"] == late["before"] + len(late["gained"])
-    assert all({"opportunity_id", "opened_at", "title", "evidence"} <= alert.keys() for alert in late["gained"])
+    assert all({"subject", "opened_at", "title", "evidence"} <= alert.keys() for alert in late["gained"])
     assert (pushed["after"], len(pushed["lost"])) == (0, pushed["before"])
     assert said["messages"]["after"]["total"] != said["messages"]["before"]["total"]
 

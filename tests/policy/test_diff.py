@@ -36,12 +36,12 @@ def test_alerts_that_stood_at_the_same_time_are_the_same() -> None:
     old = Heard([told("a", "1", 3, 9), told("a", "2", 3, 9), told("a", "3", 3, 5), told("b", "1", 1, None, "high")])
     new = Heard([told("a", "1", 5, None), told("a", "3", 8, 9), told("c", "4", 1, 2), told("b", "1", 2, 3, "info")])
     found = compare(old, new, ("a", "b"))
-    assert [(alert.deal, alert.opened_at[8:10]) for alert in found["a"].gained] == [("3", "08")]
-    assert [alert.deal for alert in found["a"].lost] == ["2", "3"]
+    assert [(alert.subject, alert.opened_at[8:10]) for alert in found["a"].gained] == [("3", "08")]
+    assert [alert.subject for alert in found["a"].lost] == ["2", "3"]
     assert (found["a"].before, found["a"].after) == (3, 2)
     assert [alert.severity for alert in found["b"].less_serious] == ["info"]
     assert not found["b"].more_serious
-    assert [alert.deal for alert in found["c"].gained] == ["4"], "a rule that only one policy knows"
+    assert [alert.subject for alert in found["c"].gained] == ["4"], "a rule that only one policy knows"
 
 
 LASTS = st.one_of(st.none(), st.integers(15, 28))
@@ -72,6 +72,7 @@ def test_the_same_alerts_are_no_difference(alerts: list[Told]) -> None:
 def test_messages_per_owner_and_week() -> None:
     heard = Heard(owners=4, weeks=10.0)
     heard.messages.update([("ann", 1), ("ann", 1), ("ben", 1), ("ann", 2)])
-    assert heard.per_owner_and_week == 0.1
+    heard.messages["", 1] += 9
+    assert heard.per_owner_and_week == 0.1, "what a team hears is no owner's"
     assert heard.most_in_a_week == 2
     assert Heard().per_owner_and_week == 0.0

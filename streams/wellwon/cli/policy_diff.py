@@ -137,8 +137,8 @@ def _alerts(diffs: dict[str, RuleDiff], heard: tuple[Heard, Heard], examples: in
                 click.echo()
                 click.echo(click.style(f"{rule}: {what.replace('_', ' ')}", bold=True))
                 for told in these[:examples]:
-                    click.echo(f"  {told.opened_at}  {told.deal}  {told.severity}  {told.title}")
-                    if what == "lost" and (rule, told.deal) in new.covered:
+                    click.echo(f"  {told.opened_at}  {told.subject}  {told.severity}  {told.title}")
+                    if what == "lost" and (rule, told.subject) in new.covered:
                         click.echo("    now told with another alert of the same save")
                     if said := told.evidence.get("threshold"):
                         click.echo(f"    {said}")
@@ -186,7 +186,7 @@ def _plain(changes: list[ValueChange], diffs: dict[str, RuleDiff], heard: tuple[
 
 def _told(told: Told) -> dict[str, Any]:
     return {
-        "opportunity_id": told.deal,
+        "subject": told.subject,
         "opened_at": told.opened_at,
         "severity": told.severity,
         "title": told.title,

@@ -11,6 +11,7 @@ import orjson
 from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.model import ALERT
 from wellwon.core.output import DeadLetter
+from wellwon.core.rule import DEAL
 from wellwon.core.units import DAY, parse_date, parse_money
 from wellwon.history.replay import Change, Replay
 from wellwon.policy import Policy, compile_policy
@@ -83,7 +84,7 @@ class Hearing:
         if mark not in self._open:
             first = Told(
                 alert["rule"],
-                alert["opportunity_id"],
+                _subject(alert),
                 alert["at"],
                 alert["title"],
                 alert["severity"],
@@ -99,7 +100,7 @@ class Hearing:
         if alert["mode"] != ALERT:
             return False
         if alert["covered_by"]:
-            self._heard.covered.add((alert["rule"], alert["opportunity_id"]))
+            self._heard.covered.add((alert["rule"], _subject(alert)))
             return False
         annual = None if alert["annual_amount"] is None else parse_money(alert["annual_amount"])
         return is_material(self._policy, alert["segment"], annual, alert["currency"] or "")
@@ -107,6 +108,11 @@ class Hearing:
     def _keep(self, told: Told, messages: list[tuple[str, int]]) -> None:
         self._heard.alerts.append(told)
         self._heard.messages.update(messages)
+
+
+def _subject(alert: dict[str, Any]) -> str:
+    subject = alert["subject"]
+    return str(subject["id"]) if subject["kind"] == DEAL else f"{subject['kind']} {subject['id']}"
 
 
 def _nothing(_: bytes) -> None:

@@ -50,7 +50,8 @@ class Told:
     """An alert that people were told of; ``severity`` is the highest that it had."""
 
     rule: str
-    deal: str
+    subject: str
+    """The deal's id; of patterns that are not about a deal, what it is and its id: ``team EMEA``."""
     opened_at: str
     """RFC 3339, as in the record: these compare as texts."""
     title: str
@@ -75,20 +76,23 @@ class Heard:
     messages: Counter[tuple[str, int]] = field(default_factory=Counter)
     """Messages by owner and week (a number that counts Mondays)."""
     covered: set[tuple[str, str]] = field(default_factory=set)
-    """Rule and deal of alerts that were told under another one's headline."""
+    """Rule and subject of alerts that were told under another one's headline."""
     owners: int = 0
     weeks: float = 0.0
     deals: int = 0
 
     @property
     def per_owner_and_week(self) -> float:
-        """Mean number of messages; 0 where there is no history."""
-        return self.messages.total() / max(1, self.owners) / self.weeks if self.weeks else 0.0
+        """Mean number of messages, of all where no owner is known; 0 where there is no history."""
+        return sum(self._to_owners()) / max(1, self.owners) / self.weeks if self.weeks else 0.0
 
     @property
     def most_in_a_week(self) -> int:
         """The most messages that one owner had in one week."""
-        return max(self.messages.values(), default=0)
+        return max(self._to_owners(), default=0)
+
+    def _to_owners(self) -> list[int]:
+        return [count for (owner, _), count in self.messages.items() if owner or not self.owners]
 
 
 @dataclass(slots=True)
@@ -109,7 +113,7 @@ class RuleDiff:
 
 
 def compare(old: Heard, new: Heard, rules: Iterable[str]) -> dict[str, RuleDiff]:
-    """By rule. Alerts of one rule and deal that stood at the same time are the same alert, whenever they opened."""
+    """By rule. Alerts of one rule and subject that stood at the same time are the same alert, whenever they opened."""
     found = {rule: RuleDiff() for rule in rules}
     before, after = _by_subject(old.alerts), _by_subject(new.alerts)
     for subject in sorted({*before, *after}):
@@ -132,5 +136,5 @@ def compare(old: Heard, new: Heard, rules: Iterable[str]) -> dict[str, RuleDiff]
 def _by_subject(alerts: Iterable[Told]) -> dict[tuple[str, str], list[Told]]:
     found: dict[tuple[str, str], list[Told]] = {}
     for alert in alerts:
-        found.setdefault((alert.rule, alert.deal), []).append(alert)
+        found.setdefault((alert.rule, alert.subject), []).append(alert)
     return found
