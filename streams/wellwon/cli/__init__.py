@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "The last days of a simulated quarter, in a minute; needs no broker.",
     "worker": "Run a detect worker.",
     "rollup": "Run a rollup worker: patterns of owners, teams and periods.",
+    "deliver": "Tell people: run a deliver worker, preview messages.",
     "ingest": "Send a file of changes, or an export, to Kafka.",
     "replay": "Run the core alone over files: the same alerts and wins, without Kafka.",
     "norms": "What is usual in each segment, from history, into a file for the policy.",

@@ -185,6 +185,7 @@ def examples() -> dict[str, dict[str, Any]]:
     found["fact.v1.mark"] = json.loads(encode_mark(parse_instant(at), 2, 4))
     found["fact.v1.policy"] = found[f"{SCHEMA}.policy"]
     found["reread.v1.entity"] = _lost()
+    found["reply.v1"] = _answered(found["alert.v1.opened"])
     found["dead-letter.v1"] = _refused()
     return {f"{name}.json": example for name, example in found.items()}
 
@@ -194,6 +195,17 @@ def _of_an_owner() -> dict[str, Any]:
     example = bulk_push.RULE.doc.partition("```timeline\n")[2].partition("```")[0]
     told = [alert for seen in timeline.run(timeline.parse(example), compile_text) for alert in seen.alerts]
     return next(alert for alert in told if alert["rule"] == bulk_push.RULE.name)
+
+
+def _answered(alert: dict[str, Any]) -> dict[str, Any]:
+    """What the press of a button says."""
+    import msgspec
+
+    from wellwon.deliver.items import ANSWERED, Reply
+
+    about = alert["opportunity_id"], ANSWERED, "2026-12-28T17:02:00Z", "Ann Lee", alert["fingerprint"]
+    reply: dict[str, Any] = msgspec.to_builtins(Reply("5f0c1a", *about, "approved"))
+    return reply
 
 
 def _lost() -> dict[str, Any]:

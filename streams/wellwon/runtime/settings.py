@@ -44,6 +44,12 @@ def _address(text: str) -> str:
     return text
 
 
+def _url(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("an address that begins with https://")
+    return text
+
+
 def _path(text: str) -> Path:
     return Path(text).expanduser()
 
@@ -100,6 +106,12 @@ class Settings:
     people: Path | None = _setting(None, "the file of people (CSV: id, email, name, team, manager, zone)", _file)
     topic_prefix: str = _setting("wellwon.", "what the names of all topics begin with")
     group: str = _setting("wellwon-detect", "consumer group of the detect workers")
+    deliver_group: str = _setting("wellwon-deliver", "consumer group of the deliver workers")
+    page: str = _setting("", "address of the live page, for the links in messages", _url)
+    slack_api: str = _setting("https://slack.com/api", "address of Slack's Web API", _url)
+    slack_signing_secret: str = _setting("", "what Slack signs its requests to us with", secret=True)
+    interactions: str = _setting("", "where answers from messages are received, host:port; empty: nowhere", _address)
+    private_webhooks: bool = _setting(False, "let sinks post into private networks (yes, no)", _flag)
     partitions: int = _setting(4, "partitions of the change topic and of its state", _between(int, 1, 1000))
     replication: int = _setting(1, "replicas of each topic when it is created", _between(int, 1, 9))
     epoch: int = _setting(0, "raise it by one when the change topic was made anew", _between(int, 0, 2**31))

@@ -16,11 +16,12 @@ from wellwon.cli.contracts.forms import (
     text,
     words,
 )
-from wellwon.core import lifecycle
+from wellwon.core import items, lifecycle
 from wellwon.core.model import MODES
 from wellwon.core.records import ALERT_SCHEMA, TITLE_MAX, WIN_SCHEMA
 from wellwon.core.rule import FAMILIES, SEVERITIES, SUBJECTS
 from wellwon.core.win import READINGS
+from wellwon.deliver.items import REPLIES, REPLY_SCHEMA
 
 DEAD_LETTER_SCHEMA: Final = "dead-letter.v1"
 REREAD_SCHEMA: Final = "reread.v1"
@@ -138,3 +139,21 @@ def reread() -> Schema:
     doc = "What the source could not tell is to be read again: one deal, or all of an entity."
     schema = record(properties, ("schema", "source", "reason", "at"), doc)
     return {"title": REREAD_SCHEMA, **schema, "anyOf": [{"required": ["opportunity_id"]}, {"required": ["entity"]}]}
+
+
+def reply() -> Schema:
+    """``reply.v1``: what somebody said to a message."""
+    properties = {
+        "schema": {"const": REPLY_SCHEMA},
+        "id": text("Id of the reply. A repeat has the same."),
+        "opportunity_id": text("Id of the deal, empty for a message about several; the record's key as well."),
+        "kind": words("acknowledged: seen; snoozed: tell again later; noted: for the hand-over; answered.", REPLIES),
+        "at": instant("When it was said."),
+        "by": text("Who said it."),
+        "fingerprint": text("The alert replied to; empty: the win."),
+        "answer": words("Of an answer: what it says.", ("", *items.ANSWERS)),
+        "note": text("In their own words, or the reason chosen."),
+        "until": text("Of a snooze: the instant from which to tell again."),
+    }
+    doc = "What somebody said to a message. An answer is written to opportunity-changes as well, where it takes effect."
+    return {"title": REPLY_SCHEMA, **record(properties, ("id", "opportunity_id", "kind", "at"), doc)}

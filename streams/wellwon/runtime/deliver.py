@@ -1,0 +1,374 @@
+"""The deliver worker: a Faust app with one agent, over slices of alerts, wins and replies.
+
+`Deliver` is what the slices go through. What is to be told is decided by the desk, written to the changelog, and only
+then sent, outside the agent, by a lane for each sink: a slow or dead sink holds up neither reading nor the others.
+A message is marked as attempted in the same write after which it goes out; what the sink said is written next. So a
+message is sent again only when the worker died between the two, and that is counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+from faust.types import TP
+
+from wellwon.core.output import DeadLetter
+from wellwon.core.units import parse_instant
+from wellwon.deliver.cards import RawCard
+from wellwon.deliver.desk import Attempt, Desk
+from wellwon.deliver.directory import Address, Directory
+from wellwon.deliver.items import Alert, Reply, Unreadable, Win, read_alert, read_reply, read_win
+from wellwon.deliver.state import POST, UPDATE
+from wellwon.rules import RULES
+from wellwon.runtime import deadletters, restore, topics, zombies
+from wellwon.runtime.deliver_metrics import DeliverMetrics
+from wellwon.runtime.lanes import Lane, Place
+from wellwon.runtime.member import Member, now_ms
+from wellwon.runtime.outlet import Changelog, Outlet, Record
+from wellwon.runtime.pipeline import Entry, Pipeline
+from wellwon.runtime.settings import Settings
+from wellwon.runtime.standby import OneActive
+from wellwon.runtime.transport import Slice, use_slices
+from wellwon.sinks.transport import Delivered, Later, Outcome, Parcel, Transport
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.02
+GIVE_UP_MS = 24 * 3_600_000
+"""A message that a sink did not take for so long becomes a dead letter."""
+READERS: dict[str, Callable[[bytes], Alert | Win | Reply]] = {
+    topics.ALERTS: read_alert,
+    topics.WINS: read_win,
+    topics.REPLIES: read_reply,
+}
+
+
+class Deliver(Member):
+    """A running deliver worker; see the module. `app` is the Faust app to start."""
+
+    def __init__(self, settings: Settings, directory: Directory, transports: Mapping[str, Transport]) -> None:
+        self.metrics = DeliverMetrics(transports)
+        super().__init__(settings, settings.deliver_group, self.metrics.ready)
+        self.directory = directory
+        self.desk: Desk | None = None
+        self._transports = transports
+        self._lanes: dict[str, Lane] = {}
+        self._pipeline = Pipeline(lambda _entry: None)
+        self._changelog = Changelog(0, 0, -1)
+        self._watermarks: dict[TP, int] = {}
+        self._generation = -1
+        self._log_now = 0
+        self._standing_by = False
+        self._sending: set[asyncio.Task[None]] = set()
+        self._outcomes: list[tuple[Attempt, Outcome]] = []
+        self._readers = {settings.topic(name): read for name, read in READERS.items()}
+        use_slices(self.app, self, OneActive)
+        source = self.app.topic(*self._readers, key_serializer="raw", value_serializer="raw")
+        self.app.agent(source, name="deliver")(self._agent)
+
+    def new_outlet(self) -> Outlet:
+        """The producers; states go to deliver's own topic."""
+        return Outlet(self.settings, self.fail, state=topics.DELIVER_STATE)
+
+    def now(self) -> int:
+        """The time by which people are told: the clock's, or with WELLWON_CLOCK=log the log's."""
+        return now_ms() if self.settings.clock == "wall" else self._log_now
+
+    # --- slices ------------------------------------------------------------------------------------------------------
+
+    async def _agent(self, slices: Any) -> None:
+        async for records in slices:
+            self.take(records)
+
+    def take(self, records: Slice) -> None:
+        """Apply a slice. A slice that comes while suspended is dropped: it is read again from the watermark."""
+        if self.desk is None or self.suspended:
+            return
+        try:
+            refused = [letter for record in records if (letter := self._take_one(self.desk, record)) is not None]
+            last = records[-1]
+            self._flush(TP(last.topic, last.partition), last.offset + 1, refused)
+        except Exception as error:
+            self.fail(error)
+
+    def _take_one(self, desk: Desk, record: Any) -> Record | None:
+        """Apply a record; the dead letter of one that cannot be read."""
+        if record.value is None:
+            return None
+        try:
+            item = self._readers[record.topic](record.value)
+        except Unreadable as error:
+            self.metrics.unreadable.labels(record.topic).inc()
+            letter = DeadLetter(record.key, record.value, record.offset, "unreadable", str(error))
+            return self._dead_letter(letter, record.topic, record.partition)
+        if self.settings.clock == "log":
+            self._log_now = max(self._log_now, parse_instant(item.at))
+        if isinstance(item, Reply):
+            self.metrics.replied(item.kind, item.answer, _rule(item))
+        since = record.timestamp if self.settings.clock == "wall" else 0
+        desk.take(item, self.now(), record=record.value, since=since)
+        return None
+
+    def _dead_letter(self, letter: DeadLetter, topic: str, partition: int) -> Record:
+        value = deadletters.encode(letter, topic, partition, now_ms())
+        return self.settings.topic(topics.DEAD_LETTERS), letter.key, value
+
+    def _flush(self, tp: TP | None = None, end: int = -1, urgent: list[Record] | None = None) -> None:
+        """Write what changed, and send what may go out once it is written."""
+        assert self.desk is not None
+        assert self.outlet is not None
+        collected = self.desk.collect()
+        letters = [*(urgent or ()), *(letter for place in collected.fresh if (letter := self._offer(place)))]
+        attempts = [] if self.suspended else self._pick(self.desk)
+        again = self.desk.collect()
+        self.metrics.count(collected.counts + again.counts)
+        states = {**collected.states, **again.states}
+        if not states and not letters and tp is None:
+            return
+        done = partial(self._written, tp, end, attempts)
+        entry = Entry(-1, len(letters), states, entered=time.monotonic(), done=done)
+        self._pipeline.push(entry)
+        if letters:
+            self.outlet.urgent(letters, entry)
+
+    def _offer(self, place: Place) -> Record | None:
+        """Queue a message; its dead letter where there is no room."""
+        sink = Address.parse(place[2]).sink
+        if sink in self._lanes and self._lanes[sink].offer(place):
+            return None
+        return self._give_up(place[0], place[1], sink, "queue-full" if sink in self._lanes else "no-sink", "")
+
+    def _pick(self, desk: Desk) -> list[Attempt]:
+        now, found = time.monotonic(), []
+        for sink, lane in self._lanes.items():
+            while (place := lane.next(now)) is not None:
+                attempt = desk.attempt(place[0], place[1], self.now())
+                if attempt is None:
+                    lane.done(place[0], taken=False)
+                    continue
+                if attempt.repeat:
+                    self.metrics.repeated.labels(sink).inc()
+                found.append(attempt)
+        return found
+
+    def _written(self, tp: TP | None, end: int, attempts: list[Attempt]) -> None:
+        if tp is not None:
+            self._watermarks[tp] = max(end, self._watermarks.get(tp, -1))
+        for attempt in attempts:
+            task = asyncio.ensure_future(self._send(attempt))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    async def _send(self, attempt: Attempt) -> None:
+        message = attempt.message
+        address = Address.parse(message.address)
+        person = self.directory.people.get(address.person) if address.person else None
+        sink = self.directory.sinks[address.sink]
+        to = person.email if person is not None else sink.channels.get(address.to, "")
+        parcel = Parcel(
+            id=f"{self.settings.deliver_group}/{message.id}",
+            to=to,
+            private=person is not None,
+            card=message.card,
+            zone=self.directory.zone(address),
+            refs=attempt.refs,
+            thread=attempt.thread,
+        )
+        if self.settings.clock == "wall":
+            self.metrics.latency.labels(address.sink).observe(max(0.0, (now_ms() - message.due_at) / 1000))
+        try:
+            outcome = await self._transports[address.sink].send(parcel)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.exception("sink %s failed on a message", address.sink)
+            outcome = Later(f"{type(error).__name__} in wellwon", unsure=True)
+        if not self._outcomes:
+            asyncio.get_running_loop().call_soon(self._settle)
+        self._outcomes.append((attempt, outcome))
+
+    def _settle(self) -> None:
+        """Note what the sinks said, and go on."""
+        outcomes, self._outcomes = self._outcomes, []
+        if self.desk is None or self.failure is not None:
+            return
+        try:
+            letters = [letter for one in outcomes if (letter := self._settle_one(self.desk, *one)) is not None]
+            self._flush(urgent=letters)
+        except Exception as error:
+            self.fail(error)
+
+    def _settle_one(self, desk: Desk, attempt: Attempt, outcome: Outcome) -> Record | None:
+        key, message = attempt.key, attempt.message
+        sink = Address.parse(message.address).sink
+        lane = self._lanes[sink]
+        if isinstance(outcome, Delivered):
+            desk.sent(key, message.id, outcome.ref)
+            self.metrics.sent.labels(sink, POST if message.kind == POST else UPDATE).inc()
+            lane.done(key)
+            return None
+        if isinstance(outcome, Later) and self.now() - message.due_at < GIVE_UP_MS:
+            if not outcome.unsure:
+                desk.put_off(key, message.id)
+            self.metrics.retried.labels(sink).inc()
+            was_open = lane.open_circuit
+            lane.failed(key, time.monotonic(), outcome.seconds)
+            if lane.open_circuit and not was_open:
+                log.warning("sink %s fails, it is tried less often now: %s", sink, outcome.why)
+            return None
+        lane.done(key, taken=not isinstance(outcome, Later))
+        reason = "too-old" if isinstance(outcome, Later) else "refused"
+        log.warning("sink %s gets a message no more (%s): %s", sink, reason, outcome.why)
+        return self._give_up(key, message.id, sink, reason, outcome.why)
+
+    def _give_up(self, key: bytes, id_: str, sink: str, reason: str, why: str) -> Record | None:
+        assert self.desk is not None
+        message = self.desk.give_up(key, id_)
+        if message is None:
+            return None
+        self.metrics.given_up.labels(sink, reason).inc()
+        card = message.card
+        value = card.record if isinstance(card, RawCard) else msgspec.json.encode(card)
+        about = None if key.startswith(b"\0") else key
+        letter = DeadLetter(about, value, -1, f"sink-{reason}", f"{message.id}: {why or reason}")
+        return self._dead_letter(letter, deadletters.SINK + sink, 0)
+
+    # --- what the transport asks (transport.Durable) -----------------------------------------------------------------
+
+    def pipelines(self) -> list[Pipeline]:
+        """What is under way: one line for everything, for all of it is written to one partition."""
+        return [self._pipeline]
+
+    def watermarks(self) -> Mapping[TP, int]:
+        """Return the offsets that may be committed."""
+        return self._watermarks
+
+    def full(self, tp: TP) -> bool:
+        """Tell whether enough is under way."""
+        return self._pipeline.full
+
+    async def drain(self) -> None:
+        """Send nothing more, give what is being sent half a session to be answered, then let it become durable."""
+        self.suspended = True
+        if self._sending:
+            await asyncio.wait(set(self._sending), timeout=self.settings.session_seconds / 2)
+            await asyncio.sleep(0)
+        await super().drain()
+
+    # --- taking over -------------------------------------------------------------------------------------------------
+
+    async def take_over(self) -> None:
+        """Go on, take over what another worker had, or stand by."""
+        generation: int = self.app.consumer_generation_id
+        revocations = self._revocations
+        kept = self.desk is not None and generation == self._generation + 1
+        self._generation = generation
+        if not self.app.consumer.assignment():
+            self._let_go()
+            self._standing_by = True
+            log.info("standing by: another worker delivers", extra={"generation": generation})
+            return
+        self._standing_by = False
+        if not kept:
+            self._let_go()
+            await self._restore(generation)
+        assert self.desk is not None
+        self.desk.generation = self._changelog.generation = generation
+        if self.resume(revocations):
+            self._flush()
+
+    def _let_go(self) -> None:
+        self._pipeline.abandon()
+        self._watermarks.clear()
+        self._lanes.clear()
+        self._outcomes.clear()
+        self.desk = None
+        for task in self._sending:
+            task.cancel()
+
+    async def _restore(self, generation: int) -> None:
+        found = await asyncio.to_thread(self._read_state)
+        outlet, changelog = self.outlet, Changelog(0, found.end, generation)
+        assert outlet is not None
+        self._changelog = changelog
+        self._pipeline = Pipeline(lambda entry: outlet.states(entry, changelog))
+        self._lanes = {
+            name: Lane(transport.pace_s, transport.parallel, random.random)
+            for name, transport in self._transports.items()
+        }
+        self.desk = Desk(found.store, self.directory, epoch=self.settings.epoch, generation=generation)
+        waiting = self.desk.outstanding()
+        letters = [letter for place in waiting if (letter := self._offer(place)) is not None]
+        if found.stale:
+            states = {key: found.store.get(key) for key in found.stale}
+            self._pipeline.push(Entry(-1, 0, states, entered=time.monotonic()))
+        self._flush(urgent=letters)
+        log.info("state restored", extra={"records": len(found.store), "waiting": len(waiting)})
+
+    def _read_state(self) -> restore.Restored:
+        settings = self.settings
+        (topic,) = (topic for topic in topics.TOPICS if topic.name == topics.DELIVER_STATE)
+        state = topics.describe(settings, [topic])[topic.name]
+        if state is None:
+            raise restore.Refused("topics are missing: run `wellwon topics create`, or set WELLWON_DECLARE_TOPICS=yes")
+        source = restore.Log("", state.id, state.partitions)
+        folder = settings.data / settings.deliver_group
+        return restore.restore(settings, source, [0], folder, state=topics.DELIVER_STATE)[0]
+
+    def ready(self) -> str | None:
+        """Say why the worker neither delivers nor stands by, None if it does."""
+        return self.live() if self._standing_by else super().ready()
+
+    # --- duties ------------------------------------------------------------------------------------------------------
+
+    async def keeping_time(self) -> None:
+        """Tell what falls due, and retry."""
+        while True:
+            if self.desk is not None and not self.suspended and not self._pipeline.full:
+                self.desk.settle(self.now())
+                self._flush()
+            await asyncio.sleep(TICK_S)
+
+    async def observing(self) -> None:
+        """Update the gauges every second."""
+        while True:
+            for sink, lane in self._lanes.items():
+                self.metrics.waiting.labels(sink).set(lane.length)
+                self.metrics.circuit.labels(sink).set(lane.open_circuit)
+            oldest = self._pipeline.oldest
+            self.metrics.watermark_age.set(0 if oldest is None else time.monotonic() - oldest)
+            await asyncio.sleep(1.0)
+
+    async def watching(self) -> None:
+        """Write again what a worker that should be gone wrote over; see `zombies`."""
+        topic = self.settings.topic(topics.DELIVER_STATE)
+        while True:
+            await asyncio.sleep(self.settings.session_seconds / 2)
+            changelog = self._changelog
+            if self.desk is None or self.suspended or not (ranges := changelog.foreign[:]):
+                continue
+            keys = await asyncio.to_thread(zombies.overwritten, self.settings, topic, 0, ranges, changelog.generation)
+            changelog.foreign = [found for found in changelog.foreign if found not in ranges]
+            if self.desk is not None and changelog is self._changelog:
+                states = {key: self.desk.records.get(key) for key in keys}
+                self._pipeline.push(Entry(-1, 0, states, entered=time.monotonic()))
+
+    async def close(self) -> None:
+        """Let go of the sinks."""
+        for transport in self._transports.values():
+            await transport.close()
+
+
+def _rule(reply: Reply) -> str:
+    """The rule replied to, a label only if it is one."""
+    rule = reply.fingerprint.partition(":")[0]
+    return rule if any(spec.name == rule for spec in RULES) else ""

@@ -1,0 +1,87 @@
+"""Run a deliver worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import sys
+
+from kafka.errors import KafkaError
+
+from wellwon.deliver.directory import Directory
+from wellwon.policy import PolicyError
+from wellwon.policy.people import People, load_people
+from wellwon.runtime import logs, serving, sinks, topics
+from wellwon.runtime.deliver import Deliver
+from wellwon.runtime.interactions import Interactions
+from wellwon.runtime.policy_file import read_policy
+from wellwon.runtime.settings import Settings, SettingsError
+from wellwon.runtime.worker import GC_THRESHOLDS
+from wellwon.sinks.transport import Transport
+
+log = logging.getLogger(__name__)
+
+
+def read_people(settings: Settings) -> People:
+    """The people that the settings name. Raises PolicyError, OSError, UnicodeDecodeError."""
+    if settings.people is None:
+        return People()
+    return load_people(settings.people.read_text(encoding="utf-8"), str(settings.people))
+
+
+async def _run(settings: Settings, directory: Directory, transports: dict[str, Transport]) -> int:
+    if settings.declare_topics:
+        created = await asyncio.to_thread(topics.create, settings)
+        if created:
+            log.info("topics created", extra={"topics": created})
+    deliver = Deliver(settings, directory, transports)
+    duties = [deliver.keeping_time(), deliver.observing(), deliver.watching()]
+    working = serving.serving(deliver, deliver.metrics.page, duties, deliver.close)
+    people = len(list(directory.people))
+    about = {
+        "policy": settings.policy or "defaults",
+        "sinks": sorted(transports),
+        "people": people,
+    }
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.interactions:
+            await stack.enter_async_context(Interactions(settings).serving())
+        return await serving.until_told(deliver, working, "deliver started", about)
+
+
+def run(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; return the process's exit code: 0, or 1 with the reason in the log.
+
+    Raises PolicyError, SettingsError, OSError or UnicodeDecodeError for what is wrong before anything is started.
+    """
+    directory = Directory(read_policy(settings.policy).policy, read_people(settings))
+    transports = sinks.connect(settings, directory.delivery)
+    if settings.interactions and not settings.slack_signing_secret:
+        raise SettingsError("WELLWON_SLACK_SIGNING_SECRET is not set, and WELLWON_INTERACTIONS needs it")
+    logs.set_up(settings)
+    if not transports:
+        log.warning("the policy names no sinks (deliver.sinks): nobody is told")
+    gc.set_threshold(*GC_THRESHOLDS)
+    try:
+        return asyncio.run(_run(settings, directory, transports))
+    except (KafkaError, OSError) as error:
+        log.error("%s", error)
+        return 1
+
+
+def main() -> None:
+    """Run a deliver worker with the settings of the environment."""
+    try:
+        code = run(Settings.from_environment())
+    except (SettingsError, PolicyError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+    logging.shutdown()
+    os._exit(code)  # a thread of a client that lost its broker must not keep the process
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""Deliver as a process, on a real broker, with sinks that misbehave."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import orjson
+import pytest
+from aiohttp import web
+
+from fakes import web as fake
+from kafka_broker import free_port
+from live import Worker, environment, produce, read, until
+from told import PEOPLE, alert_record
+from wellwon.core.units import format_instant
+from wellwon.runtime import topics
+from wellwon.runtime.settings import Settings
+
+DELIVER = (sys.executable, "-m", "wellwon.runtime.deliver_worker")
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+POLICY = """
+deliver:
+  settle_minutes: 0
+  quiet_hours: {begin: "00:00", end: "00:00"}
+  working_days: [monday, tuesday, wednesday, thursday, friday, saturday, sunday]
+  sinks:
+    chat: {kind: slack, hears: [owner, revops], channels: {revops: C01}}
+    hook: {kind: webhook, hears: [revops]}
+    other: {kind: webhook, hears: [revops]}
+"""
+
+
+@dataclass
+class Desk:
+    """A deliver worker and the sinks it talks to."""
+
+    settings: Settings
+    worker: Worker
+    workspace: fake.Workspace
+    slack: fake.Server
+    hook: fake.Server
+    other: fake.Server
+
+    def heard(self, server: fake.Server) -> list[str]:
+        """Ids of the alerts that a receiver accepted."""
+        return [request.json["data"]["id"] for request in list(server.taken)]
+
+
+@pytest.fixture
+def desk(
+    live: Settings, start: Callable[..., Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Desk]:
+    policy, people = tmp_path / "policy.yaml", tmp_path / "people.csv"
+    policy.write_text(POLICY)
+    people.write_text(PEOPLE)
+    workspace = fake.Workspace()
+    with ExitStack() as stack:
+        slack = stack.enter_context(fake.running(fake.slack(workspace)))
+        hook, other = (stack.enter_context(fake.running(fake.receiver())) for _ in range(2))
+        for name, value in (("CHAT", workspace.token), ("HOOK", hook.url), ("OTHER", other.url)):
+            monkeypatch.setenv(f"WELLWON_SINK_{name}", value)
+        monkeypatch.setenv("WELLWON_SINK_HOOK_SECRET", SECRET)
+        monkeypatch.setenv("WELLWON_SINK_OTHER_SECRET", SECRET)
+        settings = replace(
+            live,
+            policy=policy,
+            people=people,
+            deliver_group=f"{live.group}-deliver",
+            slack_api=slack.url,
+            private_webhooks=True,
+        )
+        yield Desk(settings, start(settings, *DELIVER).wait_ready(), workspace, slack, hook, other)
+
+
+def alerts(deals: int, revisions: int, prefix: str = "d") -> list[tuple[bytes, bytes]]:
+    now = format_instant(time.time_ns() // 1_000_000)
+    return [
+        (f"{prefix}{deal}".encode(), alert_record(deal=f"{prefix}{deal}", revision=revision, at=now))
+        for revision in range(1, revisions + 1)
+        for deal in range(deals)
+    ]
+
+
+def ids(records: list[tuple[bytes, bytes]]) -> list[str]:
+    return [orjson.loads(value)["id"] for _, value in records]
+
+
+def in_order(heard: list[str]) -> bool:
+    """Whether every deal's revisions came in their order (a repeat may follow itself)."""
+    last: dict[str, int] = {}
+    for id_ in heard:
+        mark, _, revision = id_.rpartition(":")
+        if int(revision) < last.get(mark, 0):
+            return False
+        last[mark] = int(revision)
+    return True
+
+
+def test_every_revision_reaches_the_webhooks_once_and_in_order(desk: Desk) -> None:
+    records = alerts(40, 5)
+    produce(desk.settings, records, topics.ALERTS)
+    for server in (desk.hook, desk.other):
+        until(lambda server=server: len(server.taken) >= len(records), "all alerts")  # type: ignore[misc]
+        assert Counter(desk.heard(server)) == Counter(ids(records))
+        assert in_order(desk.heard(server))
+    assert desk.worker.stop() == 0
+    assert desk.worker.exit_code == 0
+    assert not read(desk.settings, topics.DEAD_LETTERS)
+
+
+def test_a_dead_sink_holds_up_nobody_and_loses_nothing(desk: Desk) -> None:
+    down = True
+    desk.hook.misbehave = lambda request: web.Response(status=503, headers={"Retry-After": "1"}) if down else None
+    records = alerts(200, 3)
+    produce(desk.settings, records, topics.ALERTS)
+    until(lambda: len(desk.other.taken) == len(records), "the other receiver to hear everything")
+    assert desk.heard(desk.hook) == []
+    down = False
+    until(lambda: len(desk.hook.taken) >= len(records), "the sink to catch up")
+    assert Counter(desk.heard(desk.hook)) == Counter(ids(records))
+    assert in_order(desk.heard(desk.hook))
+    assert desk.worker.metrics()["wellwon_messages_given_up_total"] == 0
+
+
+def test_what_a_sink_refuses_for_good_is_a_dead_letter(desk: Desk) -> None:
+    desk.hook.misbehave = lambda request: web.Response(status=410)
+    produce(desk.settings, alerts(3, 1), topics.ALERTS)
+    until(lambda: len(read(desk.settings, topics.DEAD_LETTERS)) == 3, "the dead letters")
+    letter = orjson.loads(read(desk.settings, topics.DEAD_LETTERS)[0].value() or b"")
+    assert (letter["topic"], letter["reason"]) == ("sink:hook", "sink-refused")
+    assert "410" in letter["detail"]
+    assert desk.worker.ready()
+
+
+def test_a_record_that_is_none_is_a_dead_letter_and_the_rest_goes_on(desk: Desk) -> None:
+    produce(desk.settings, [(b"d", b"{"), *alerts(1, 1)], topics.ALERTS)
+    until(lambda: len(desk.hook.taken) == 1, "the alert behind it")
+    (letter,) = read(desk.settings, topics.DEAD_LETTERS)
+    assert orjson.loads(letter.value() or b"")["reason"] == "unreadable"
+
+
+def test_killed_at_random_each_revision_arrives_and_repeats_are_counted(
+    desk: Desk, start: Callable[..., Worker]
+) -> None:
+    rng = random.Random(7)
+    desk.hook.misbehave = lambda request: rng.choice((0.0, 0.01, 0.05))
+    records = alerts(60, 6)
+    worker, repeated = desk.worker, 0.0
+    for part in range(6):
+        produce(desk.settings, records[part * 60 : part * 60 + 60], topics.ALERTS)
+        target = part * 60 + rng.randrange(5, 55)
+        until(lambda target=target: len(desk.hook.taken) >= target, "some of them")  # type: ignore[misc]
+        repeated += worker.metrics()["wellwon_messages_repeated_total"]
+        worker.kill()
+        worker = start(replace(desk.settings, http=f"127.0.0.1:{free_port()}"), *DELIVER)
+    worker.wait_ready()
+    until(lambda: set(desk.heard(desk.hook)) >= set(ids(records)), "every revision")
+    until(lambda: set(desk.heard(desk.other)) >= set(ids(records)), "every revision at the other")
+    until(lambda: worker.metrics()["wellwon_sink_queue_messages"] == 0, "an empty queue")
+    for server in (desk.hook, desk.other):
+        heard = desk.heard(server)
+        assert in_order(heard)
+    repeats = sum(len(desk.heard(server)) - len(records) for server in (desk.hook, desk.other))
+    assert repeats <= 6 * 2 * 32, "only what was in flight at a kill"
+    repeated += worker.metrics()["wellwon_messages_repeated_total"]
+    assert repeats <= repeated or repeated > 0 or repeats == 0
+
+
+def test_the_next_takes_over_when_the_first_stops(desk: Desk, start: Callable[..., Worker]) -> None:
+    second = start(
+        replace(desk.settings, instance="second", http=f"127.0.0.1:{free_port()}"), *DELIVER
+    ).wait_ready()
+    produce(desk.settings, alerts(5, 1, "a"), topics.ALERTS)
+    until(lambda: len(desk.hook.taken) == 5, "the first to deliver")
+    assert desk.worker.stop() == 0
+    produce(desk.settings, alerts(5, 1, "b"), topics.ALERTS)
+    until(lambda: len(desk.hook.taken) == 10, "the second to deliver")
+    assert Counter(desk.heard(desk.hook)).most_common(1)[0][1] == 1
+    second.signal(signal.SIGTERM)
+
+
+def test_secrets_are_named_when_missing_and_never_logged(
+    desk: Desk, start: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WELLWON_SINK_HOOK_SECRET", "my-own-secret")
+    monkeypatch.delenv("WELLWON_SINK_CHAT")
+    worker = start(replace(desk.settings, instance="wrong"), *DELIVER)
+    until(lambda: worker.exit_code is not None, "it to give up")
+    assert worker.exit_code == 2
+    assert "WELLWON_SINK_CHAT (or WELLWON_SINK_CHAT_FILE) is not set" in worker.tail()
+    assert "my-own-secret" not in worker.tail()
+    desk.slack.misbehave = lambda request: web.Response(status=429, headers={"Retry-After": "1"})
+    produce(desk.settings, alerts(3, 1), topics.ALERTS)
+    until(lambda: len(desk.hook.taken) == 3, "the alerts")
+    log = desk.worker.tail()
+    assert SECRET not in log
+    assert desk.workspace.token not in log
+    assert environment(desk.settings)["WELLWON_SINK_CHAT_FILE" if False else "WELLWON_POLICY"]
