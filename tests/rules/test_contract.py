@@ -25,12 +25,18 @@ from wellwon.core.partition import Partition
 from wellwon.core.records import TITLE_MAX, alert_title
 from wellwon.core.rule import (
     ANY_BUSINESS,
+    CATEGORY,
+    COMMITTED,
     EVERYTHING,
     FAMILIES,
+    IN_WINDOW,
     INFO,
+    IS_OPEN,
     OWNER_SUBJECT,
+    PROMISED,
     SEVERITIES,
     STAGE,
+    STATUS,
     TEAM_SUBJECT,
     Finding,
     RuleSpec,
@@ -39,6 +45,7 @@ from wellwon.core.rule import (
     param_fields,
     rule,
 )
+from wellwon.core.units import DAY
 from wellwon.policy import compile_policy, compile_text, load_policy
 from wellwon.rules import GROUP_RULES, PATTERNS, RULES
 
@@ -97,6 +104,31 @@ def test_parameters_are_frozen_bounded_and_documented(spec: RuleSpec) -> None:
         assert re.fullmatch(r"[A-Z].{8,}\.", about["doc"]), name
         with pytest.raises(FrozenInstanceError):
             setattr(params, name, about["default"])
+
+
+PREMISES = {IS_OPEN: STATUS, COMMITTED: STATUS | CATEGORY, PROMISED: STATUS | CATEGORY | STAGE, IN_WINDOW: 0}
+"""What a rule must read to be asked when its premise comes to hold; the window begins with a change or a wake-up."""
+
+
+@pytest.mark.parametrize("spec", RULES, ids=lambda spec: spec.name)
+def test_a_premise_is_of_what_the_rule_reads(spec: RuleSpec) -> None:
+    needed = spec.premise & EVERYTHING
+    for premise, parts in PREMISES.items():
+        if spec.premise & premise:
+            needed |= parts
+    assert needed & ~spec.reads == 0
+    assert spec.premise & ~(EVERYTHING | sum(PREMISES)) == 0
+
+
+@settings(max_examples=60)
+@given(histories(most=25), st.randoms(use_true_random=False))
+def test_without_its_premise_a_rule_neither_holds_nor_waits(history: History, rng: Random) -> None:
+    deal, at, ruleset = deal_after(history)
+    for later in (0, rng.randrange(40) * DAY):
+        for spec in RULES:
+            view = View(deal, at + later, ruleset, ruleset.segments[-1])
+            if spec.premise & ~view.premise():
+                assert (spec.check(view, spec.params()), view.wake_at) == (None, -1), spec.name
 
 
 # --- answers --------------------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ class FiscalCalendar:
         "_end_day",
         "_instant_starts",
         "_periods",
+        "_today",
         "_zone",
         "kind",
         "local_day",
@@ -134,6 +135,7 @@ class FiscalCalendar:
         self._instant_starts = tuple(period.start_at for period in self._periods)
         self._end_day = self._periods[-1].end_day
         self._end_at = self._periods[-1].end_at
+        self._today = (0, 0, 0, self._periods[0])
 
     @property
     def zone(self) -> str:
@@ -145,6 +147,18 @@ class FiscalCalendar:
         if self._day_starts[0] <= day <= self._end_day:
             return self._periods[bisect_right(self._day_starts, day) - 1]
         raise _out_of_range(name_of(day))
+
+    def today(self, at: int) -> tuple[int, Period]:
+        """The local day of an instant (ms), and its period. ValueError outside the calendar.
+
+        The last answer is kept, for nearly all questions are of the same day.
+        """
+        began, ends, day, period = self._today
+        if not began <= at < ends:
+            day = self.local_day(at)
+            period = self.period_of_day(day)
+            self._today = self.midnight(day), self.midnight(day + 1), day, period
+        return day, period
 
     def period_of(self, at: int) -> Period:
         """The period that an instant (ms) falls in, in the calendar's zone. ValueError outside the calendar."""

@@ -275,6 +275,8 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     """The creation was seen, and was a person's own: no import, no integration, no bulk edit."""
     amount_told: bool = False
     """The amount was written at least once, be it empty: without that an empty one is just not known."""
+    moved: int = 0
+    """The parts (masks of `rule`) in which a move ever counted, even if it was taken back since."""
 
     @property
     def annual_amount(self) -> int | None:

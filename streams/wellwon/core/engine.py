@@ -16,6 +16,7 @@ from wellwon.core.units import DAY
 
 APPLIED: Final = "applied"
 DUPLICATE: Final = "duplicate"
+ALL_SO: Final = -1
 LATE: Final = "late"
 """Beyond the tail: kept in the history, seen by no rule."""
 UNKNOWN: Final = "unknown"
@@ -109,13 +110,13 @@ def step(
 
 
 def ask_all(state: State, ruleset: Ruleset) -> Step:
-    """What every rule says now, whatever has changed."""
+    """What every rule says now, whatever has changed, and whatever it presupposes."""
     done = Step(state, {})
-    _evaluate(done, EVERYTHING, ruleset, None)
+    _evaluate(done, EVERYTHING, ruleset, None, gated=False)
     return done
 
 
-def _evaluate(done: Step, mask: int, ruleset: Ruleset, meter: Meter | None) -> None:
+def _evaluate(done: Step, mask: int, ruleset: Ruleset, meter: Meter | None, *, gated: bool = True) -> None:
     """Ask the rules that read what changed, and note what they found."""
     state, findings = done.state, done.findings
     deal, at = state.now, state.at
@@ -133,10 +134,14 @@ def _evaluate(done: Step, mask: int, ruleset: Ruleset, meter: Meter | None) -> N
     if deal.status == DELETED:
         state.wake_at = -1
     else:
-        questions, all_timed = segment.questions(deal_type_of(deal, ruleset), mask, TIME)
-        if all_timed:
+        premise = view.premise() if gated else ALL_SO
+        questions = segment.questions(deal_type_of(deal, ruleset), mask, premise, TIME)
+        if questions.all_timed:
             state.wake_at = -1
-        for name, check, params in questions:
+        for name in holding:
+            if name in questions.silent:
+                findings[name] = None
+        for name, check, params in questions.asked:
             try:
                 finding = check(view, params) if meter is None else meter.ask(name, check, view, params)
             except Exception as error:

@@ -200,6 +200,8 @@ def _owner(deal: Deal, change: Change, why: int) -> int:
         return 0
     move = OwnerMove(change.at, change.commit, deal.owner, owner, why if deal.owner else FIRST)
     deal.owners = remember(deal.owners, move, OWNERS_KEPT)
+    if move.why == COUNTS:
+        deal.moved |= OWNER
     deal.owner = owner
     return OWNER
 
@@ -247,6 +249,8 @@ def _stage(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
             first, progressed = not old, progress or (merged is not None and merged.progress and steps > 0)
             move = StageMove(at, change.commit, old, name, FIRST if first else why, progressed, 0 if first else steps)
             deal.stages = remember(deal.stages, move, STAGES_KEPT)
+            if move.why == COUNTS:
+                deal.moved |= STAGE
     if position > deal.top and "stage" not in change.corrected:
         deal.top = position
         if progress:
@@ -327,6 +331,8 @@ def _close_date(deal: Deal, change: Change, why: int, was_open: bool, ruleset: R
     if old != new:
         own = change.writer == deal.owner != ""
         deal.dates = remember(deal.dates, DateMove(at, change.commit, old, new, why, crossed, own), MOVES_KEPT)
+        if why == COUNTS:
+            deal.moved |= DATE
     _date_decides(deal, change.commit)
     return DATE
 
@@ -382,6 +388,8 @@ def _category(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
         why = CLOSE_WRITE
     move = CategoryMove(change.at, change.commit, deal.category, category, why, deal.close_date)
     deal.categories = remember(deal.categories, move, MOVES_KEPT)
+    if why == COUNTS:
+        deal.moved |= CATEGORY
     deal.category = category
     return CATEGORY
 

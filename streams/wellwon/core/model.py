@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wellwon.core.calendar import FiscalCalendar
 
@@ -122,7 +122,16 @@ class GroupRule(ActiveRule):
 
 Question = tuple[str, "Check", Any]
 """A rule's name, its check and its parameters."""
-Questions = tuple[tuple[Question, ...], bool]
+
+
+class Questions(NamedTuple):
+    """What to ask of a deal."""
+
+    asked: tuple[Question, ...]
+    silent: frozenset[str]
+    """Rules that need not be asked: they cannot hold."""
+    all_timed: bool
+    """Whether every rule of which time can change the answer is among these, so that their wake-ups are all."""
 
 
 @dataclass(frozen=True)
@@ -141,22 +150,24 @@ class Segment:
     deal_types: frozenset[str] = frozenset()
     fields: dict[str, frozenset[str]] = field(default_factory=dict)
     """Mapped text fields (``region``, ``tier`` ...) and the values that belong to the segment."""
-    _reading: dict[tuple[str, int], Questions] = field(default_factory=dict, compare=False, repr=False)
+    _questions: dict[tuple[str, int, int], Questions] = field(default_factory=dict, compare=False, repr=False)
 
-    def questions(self, deal_type: str, mask: int, time: int) -> Questions:
+    def questions(self, deal_type: str, mask: int, premise: int, time: int) -> Questions:
         """What to ask of this type of deal when these parts of it changed: the rules that read any of them.
 
-        And whether every rule that reads ``time`` is among them, so that their wake-up times replace the deal's.
+        Those whose premise is not given are silent. ``time`` is the part that rules read which wake by themselves.
         """
-        found = self._reading.get((deal_type, mask))
+        found = self._questions.get((deal_type, mask, premise))
         if found is None:
             rules = self.rules.get(deal_type, ())
-            asked = [active for active in rules if active.spec.reads & mask]
-            found = (
+            concerned = [active for active in rules if active.spec.reads & mask]
+            asked = [active for active in concerned if not active.spec.premise & ~premise]
+            found = Questions(
                 tuple((active.spec.name, active.spec.check, active.params) for active in asked),
-                all(active in asked for active in rules if active.spec.reads & time),
+                frozenset(active.spec.name for active in concerned if active not in asked),
+                all(active in concerned for active in rules if active.spec.reads & time),
             )
-            self._reading[deal_type, mask] = found
+            self._questions[deal_type, mask, premise] = found
         return found
 
 

@@ -134,6 +134,8 @@ def _amount(deal: Deal, change: Change, why: int, old: int | None, was_list: int
         traded = deal.rose_commit == change.commit != 0
         move = AmountMove(change.at, change.commit, old, new, why, deal.close_date, scope, traded)
         deal.amounts = remember(deal.amounts, move, MOVES_KEPT)
+        if why == COUNTS:
+            deal.moved |= AMOUNT
     return AMOUNT
 
 
@@ -226,6 +228,8 @@ def _remember_price(
         traded = deal.rose_commit == change.commit != 0
         move = PriceMove(change.at, change.commit, old, new, why, deal.close_date, settled, was_annual, traded)
         deal.prices = remember(deal.prices, move, MOVES_KEPT)
+        if why == COUNTS:
+            deal.moved |= PRICE
 
 
 def _traded_by_amount(deal: Deal, change: Change, was_annual: int | None) -> int:

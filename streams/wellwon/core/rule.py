@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from wellwon.core.calendar import FiscalCalendar, Period
 from wellwon.core.deal import Deal
-from wellwon.core.model import ACTIVITIES, ALERT, BOTH_WAYS, OUTBOUND, Norms, Ruleset, Segment, Stage
+from wellwon.core.model import ACTIVITIES, ALERT, BOTH_WAYS, COMMIT, OPEN, OUTBOUND, Norms, Ruleset, Segment, Stage
 
 # --- the parts of a deal that a rule may read -----------------------------------------------------------------
 
@@ -28,6 +28,18 @@ TIME: Final = 512
 ACTED: Final = 1024
 """A person saved or said something, whatever it was."""
 EVERYTHING: Final = 2047
+
+# --- what must be so for a rule to hold, besides the parts that a person must have moved ----------------------
+
+IS_OPEN: Final = 1 << 16
+"""Open, as far as is known."""
+COMMITTED: Final = 1 << 17
+"""Open in a known stage, and in Commit."""
+PROMISED: Final = 1 << 18
+"""Open in a known stage, and in Commit or a late stage."""
+IN_WINDOW: Final = 1 << 19
+"""Today lies in its period's window."""
+
 DATA: Final = PRICE | AMOUNT | CATEGORY | TOUCH | NEXT_STEP
 """Parts that a source may not have: fields that are not mapped, activities that are not fed."""
 
@@ -70,7 +82,7 @@ class View:
     A rule whose answer time alone can change says when, by `wakes_at`; until then its answer stands.
     """
 
-    __slots__ = ("_period", "_today", "at", "deal", "ruleset", "segment", "wake_at")
+    __slots__ = ("at", "calendar", "deal", "period", "ruleset", "segment", "today", "wake_at")
 
     def __init__(self, deal: Deal, at: int, ruleset: Ruleset, segment: Segment) -> None:
         self.deal = deal
@@ -78,8 +90,10 @@ class View:
         self.ruleset = ruleset
         self.segment = segment
         self.wake_at = -1
-        self._today: int | None = None
-        self._period: Period | None = None
+        self.calendar: FiscalCalendar = ruleset.calendar
+        """The organisation's fiscal calendar."""
+        self.today, self.period = self.calendar.today(at)
+        """The local day, and its fiscal period."""
 
     def wakes_at(self, at: int) -> None:
         """Ask to be run again at this instant (ignored if it has passed)."""
@@ -87,28 +101,24 @@ class View:
             self.wake_at = at
 
     @property
-    def calendar(self) -> FiscalCalendar:
-        """The organisation's fiscal calendar."""
-        return self.ruleset.calendar
-
-    @property
     def norms(self) -> Norms:
         """The segment's norms."""
         return self.segment.norms
 
-    @property
-    def today(self) -> int:
-        """The local day."""
-        if self._today is None:
-            self._today = self.calendar.local_day(self.at)
-        return self._today
-
-    @property
-    def period(self) -> Period:
-        """The fiscal period of today."""
-        if self._period is None:
-            self._period = self.calendar.period_of_day(self.today)
-        return self._period
+    def premise(self) -> int:
+        """What is so: see `RuleSpec.premise`."""
+        deal, so = self.deal, self.deal.moved
+        if deal.status == OPEN:
+            so |= IS_OPEN
+            if not deal.stage:
+                pass  # nobody knows that it is open
+            elif deal.category == COMMIT:
+                so |= COMMITTED | PROMISED
+            elif (stage := self.stage()) is not None and stage.late:
+                so |= PROMISED
+        if self.today > self.period.end_day - self.segment.window_days:
+            so |= IN_WINDOW
+        return so
 
     def window_start(self, period: Period) -> int:
         """First day of the period's window, for this deal's segment."""
@@ -165,6 +175,9 @@ class RuleSpec:
     """Parts of a deal without which it can never hold; what else it reads only adds to it."""
     subject: str = DEAL
     """What it is asked of: a deal, or the deals of an owner or of a team (see `group`)."""
+    premise: int = 0
+    """Without all of this it does not hold and waits for nothing, so it is not even asked: parts in which a person's
+    move counted (`DATE`, `PRICE` ...), and `IS_OPEN`, `COMMITTED`, `PROMISED`, `IN_WINDOW`."""
 
     def __reduce__(self) -> tuple[Callable[[str, str], RuleSpec], tuple[str, str]]:
         """Between processes a rule goes by its place: its check has the name that the rule took."""
@@ -209,6 +222,7 @@ def rule(
     needs: str = "",
     rests_on: int | None = None,
     subject: str = DEAL,
+    premise: int = 0,
 ) -> Callable[[Check], RuleSpec]:
     """Make a `RuleSpec` of a check function; pass the module's ``__doc__`` as ``doc``.
 
@@ -231,6 +245,7 @@ def rule(
             needs=needs,
             rests_on=reads & DATA if rests_on is None else rests_on,
             subject=subject,
+            premise=premise,
         )
 
     return decorate

@@ -51,6 +51,7 @@ class Params:
     severity=WARNING,
     reads=AMOUNT | CATEGORY | STAGE | STATUS | TIME,
     rests_on=AMOUNT,
+    premise=AMOUNT,
     params=Params,
     doc=__doc__,
     mode="shadow",

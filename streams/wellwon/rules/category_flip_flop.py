@@ -34,7 +34,7 @@ from typing import Final
 
 from wellwon.core.deal import COUNTS, CategoryMove
 from wellwon.core.model import BEST_CASE, COMMIT, OMITTED, OPEN, PIPELINE
-from wellwon.core.rule import CATEGORY, STATUS, TIME, WARNING, Finding, View, param, rule
+from wellwon.core.rule import CATEGORY, IS_OPEN, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY, format_instant
 from wellwon.rules import reading
 from wellwon.rules.reading import counted
@@ -56,6 +56,7 @@ class Params:
     family="forecast",
     severity=WARNING,
     reads=CATEGORY | STATUS | TIME,
+    premise=CATEGORY | IS_OPEN,
     params=Params,
     doc=__doc__,
     mode="shadow",

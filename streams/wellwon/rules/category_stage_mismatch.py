@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellwon.core.model import COMMIT, OMITTED, OPEN
-from wellwon.core.rule import CATEGORY, INFO, STAGE, STATUS, Finding, View, rule
+from wellwon.core.rule import CATEGORY, INFO, IS_OPEN, STAGE, STATUS, Finding, View, rule
 from wellwon.rules import reading
 
 
@@ -41,6 +41,7 @@ class Params:
     family="forecast",
     severity=INFO,
     reads=CATEGORY | STAGE | STATUS,
+    premise=IS_OPEN,
     params=Params,
     doc=__doc__,
     mode="shadow",

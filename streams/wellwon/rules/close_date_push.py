@@ -32,7 +32,7 @@ from dataclasses import dataclass
 
 from wellwon.core.deal import DateMove
 from wellwon.core.model import OPEN
-from wellwon.core.rule import DATE, HIGH, STAGE, STATUS, WARNING, Finding, View, param, rule
+from wellwon.core.rule import DATE, HIGH, IS_OPEN, STAGE, STATUS, WARNING, Finding, View, param, rule
 from wellwon.core.units import format_date
 from wellwon.rules import reading
 from wellwon.rules.reading import counted, written_date
@@ -49,7 +49,15 @@ class Params:
     high_pushes: int = param(3, ge=1, le=12, unit="pushes", doc="Pushes from which it is high.")
 
 
-@rule("close-date-push", family="timing", severity=WARNING, reads=DATE | STAGE | STATUS, params=Params, doc=__doc__)
+@rule(
+    "close-date-push",
+    family="timing",
+    severity=WARNING,
+    reads=DATE | STAGE | STATUS,
+    premise=DATE | IS_OPEN,
+    params=Params,
+    doc=__doc__,
+)
 def RULE(view: View, params: Params) -> Finding | None:
     """The pushes since the last stage progress, if they are many or long enough."""
     deal = view.deal

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 
 from wellwon.core.deal import PriceMove
 from wellwon.core.model import OPEN
-from wellwon.core.rule import INFO, PRICE, STATUS, WARNING, Finding, View, param, rule
+from wellwon.core.rule import INFO, IS_OPEN, PRICE, STATUS, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY, format_date, format_percent
 from wellwon.rules import reading
 from wellwon.rules.reading import POINT, percent
@@ -46,7 +46,15 @@ class Params:
     points: int = param(10, ge=1, le=100, unit="percentage points", doc="How far above the baseline they lead.")
 
 
-@rule("discount-creep", family="price", severity=WARNING, reads=PRICE | STATUS, params=Params, doc=__doc__)
+@rule(
+    "discount-creep",
+    family="price",
+    severity=WARNING,
+    reads=PRICE | STATUS,
+    premise=PRICE | IS_OPEN,
+    params=Params,
+    doc=__doc__,
+)
 def RULE(view: View, params: Params) -> Finding | None:
     """The latest series of raises that is long, quick and high enough, while the discount stands."""
     deal = view.deal

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.rule import ACTED, CATEGORY, DATE, INFO, STAGE, STATUS, TIME, Finding, View, param, rule
+from wellwon.core.rule import ACTED, CATEGORY, DATE, INFO, PROMISED, STAGE, STATUS, TIME, Finding, View, param, rule
 from wellwon.core.units import DAY, format_date, format_instant
 from wellwon.rules import reading
 from wellwon.rules.reading import counted
@@ -46,6 +46,7 @@ class Params:
     severity=INFO,
     reads=DATE | CATEGORY | STAGE | STATUS | ACTED | TIME,
     rests_on=0,
+    premise=PROMISED,
     params=Params,
     doc=__doc__,
     mode="shadow",

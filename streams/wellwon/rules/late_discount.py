@@ -54,7 +54,15 @@ class Params:
     )
 
 
-@rule("late-discount", family="price", severity=WARNING, reads=PRICE | DATE | STATUS, params=Params, doc=__doc__)
+@rule(
+    "late-discount",
+    family="price",
+    severity=WARNING,
+    reads=PRICE | DATE | STATUS,
+    premise=PRICE,
+    params=Params,
+    doc=__doc__,
+)
 def RULE(view: View, params: Params) -> Finding | None:
     """The strongest raise inside a window, while it stands."""
     deal = view.deal

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from wellwon.core.deal import COUNTS, Deal, OwnerMove, standing
 from wellwon.core.model import OPEN
-from wellwon.core.rule import DATE, INFO, OWNER, STATUS, TIME, Finding, View, param, rule
+from wellwon.core.rule import DATE, INFO, IS_OPEN, OWNER, STATUS, TIME, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading
 from wellwon.rules.reading import counted
@@ -47,6 +47,7 @@ class Params:
     family="team",
     severity=INFO,
     reads=OWNER | DATE | STATUS | TIME,
+    premise=OWNER | IS_OPEN,
     params=Params,
     doc=__doc__,
     mode="shadow",

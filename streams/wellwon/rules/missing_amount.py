@@ -27,7 +27,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.rule import AMOUNT, CATEGORY, DATE, INFO, STAGE, STATUS, TIME, WARNING, Finding, View, param, rule
+from wellwon.core.rule import (
+    AMOUNT,
+    CATEGORY,
+    DATE,
+    INFO,
+    PROMISED,
+    STAGE,
+    STATUS,
+    TIME,
+    WARNING,
+    Finding,
+    View,
+    param,
+    rule,
+)
 from wellwon.core.units import format_money
 from wellwon.rules import reading
 
@@ -47,6 +61,7 @@ class Params:
     severity=INFO,
     reads=AMOUNT | CATEGORY | STAGE | STATUS | DATE | TIME,
     rests_on=AMOUNT,
+    premise=PROMISED,
     params=Params,
     doc=__doc__,
 )

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.rule import CATEGORY, INFO, NEXT_STEP, STAGE, STATUS, TIME, Finding, View, param, rule
+from wellwon.core.rule import CATEGORY, INFO, NEXT_STEP, PROMISED, STAGE, STATUS, TIME, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading
 from wellwon.rules.reading import counted
@@ -47,6 +47,7 @@ class Params:
     severity=INFO,
     reads=NEXT_STEP | CATEGORY | STAGE | STATUS | TIME,
     rests_on=NEXT_STEP,
+    premise=PROMISED,
     params=Params,
     doc=__doc__,
     needs="next_step",

@@ -28,7 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellwon.core.model import OPEN
-from wellwon.core.rule import ANY_BUSINESS, DATE, INFO, STATUS, TIME, WARNING, Finding, View, param, rule
+from wellwon.core.rule import ANY_BUSINESS, DATE, INFO, IS_OPEN, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import format_date
 from wellwon.rules import reading
 from wellwon.rules.reading import counted
@@ -47,6 +47,7 @@ class Params:
     family="data",
     severity=INFO,
     reads=DATE | STATUS | TIME,
+    premise=IS_OPEN,
     params=Params,
     doc=__doc__,
     deal_types=ANY_BUSINESS,

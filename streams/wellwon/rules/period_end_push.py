@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from wellwon.core.calendar import Period
 from wellwon.core.deal import DateMove, standing
 from wellwon.core.model import BEST_CASE, COMMIT, OPEN
-from wellwon.core.rule import CATEGORY, DATE, STAGE, STATUS, TIME, WARNING, Finding, View, param, rule
+from wellwon.core.rule import CATEGORY, DATE, IS_OPEN, STAGE, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading
 from wellwon.rules.reading import counted, written_date
@@ -48,6 +48,7 @@ class Params:
     family="timing",
     severity=WARNING,
     reads=DATE | CATEGORY | STAGE | STATUS | TIME,
+    premise=DATE | IS_OPEN,
     params=Params,
     doc=__doc__,
 )

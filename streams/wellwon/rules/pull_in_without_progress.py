@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from wellwon.core.calendar import Period
 from wellwon.core.deal import DateMove, standing
 from wellwon.core.model import OPEN
-from wellwon.core.rule import DATE, STAGE, STATUS, WARNING, Finding, View, param, rule
+from wellwon.core.rule import DATE, IS_OPEN, STAGE, STATUS, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading
 from wellwon.rules.reading import before_period_end, counted, written_date
@@ -50,6 +50,7 @@ class Params:
     family="timing",
     severity=WARNING,
     reads=DATE | STAGE | STATUS,
+    premise=DATE | IS_OPEN,
     params=Params,
     doc=__doc__,
 )

@@ -45,6 +45,8 @@ from wellwon.core.rule import (
     CATEGORY,
     DATE,
     HIGH,
+    IN_WINDOW,
+    IS_OPEN,
     PRICE,
     STAGE,
     STATUS,
@@ -103,6 +105,7 @@ class Act(NamedTuple):
     severity=WARNING,
     reads=PRICE | AMOUNT | DATE | CATEGORY | STAGE | STATUS | TOUCH | TIME,
     rests_on=0,
+    premise=IS_OPEN | IN_WINDOW,
     params=Params,
     doc=__doc__,
 )

@@ -30,7 +30,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellwon.core.model import COMMIT, OPEN, OUTBOUND
-from wellwon.core.rule import ACTED, CATEGORY, DATE, STAGE, STATUS, TIME, TOUCH, WARNING, Finding, View, param, rule
+from wellwon.core.rule import (
+    ACTED,
+    CATEGORY,
+    COMMITTED,
+    DATE,
+    STAGE,
+    STATUS,
+    TIME,
+    TOUCH,
+    WARNING,
+    Finding,
+    View,
+    param,
+    rule,
+)
 from wellwon.core.units import DAY, format_instant
 from wellwon.rules import reading
 from wellwon.rules.reading import counted
@@ -50,6 +64,7 @@ class Params:
     severity=WARNING,
     reads=CATEGORY | STAGE | STATUS | DATE | TOUCH | ACTED | TIME,
     rests_on=CATEGORY,
+    premise=COMMITTED,
     params=Params,
     doc=__doc__,
     needs=OUTBOUND,

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from wellwon.core.deal import COUNTS, StageMove
 from wellwon.core.model import LOST, OPEN, WON
-from wellwon.core.rule import STAGE, STATUS, WARNING, Finding, View, rule
+from wellwon.core.rule import IS_OPEN, STAGE, STATUS, WARNING, Finding, View, rule
 from wellwon.core.units import format_instant
 from wellwon.rules import reading
 
@@ -41,7 +41,15 @@ class Params:
     """reopened-deal has no thresholds."""
 
 
-@rule("reopened-deal", family="stage", severity=WARNING, reads=STAGE | STATUS, params=Params, doc=__doc__)
+@rule(
+    "reopened-deal",
+    family="stage",
+    severity=WARNING,
+    reads=STAGE | STATUS,
+    premise=STAGE | IS_OPEN,
+    params=Params,
+    doc=__doc__,
+)
 def RULE(view: View, params: Params) -> Finding | None:
     """Open now, and its last move out of a closed stage was a person's."""
     deal = view.deal
