@@ -367,6 +367,12 @@ def test_norms_are_written_where_the_policy_looks_for_them(a_year: Path) -> None
     again = wellwon("norms", "changes", str(a_year / "year.jsonl"), "--policy", policy, "--to", "-")
     assert again.stdout == usual.read_text()
 
+    whole = a_year / "elsewhere" / "whole.yaml"
+    whole.parent.mkdir()
+    whole.write_text(wellwon("policy", "show", policy, "--published").stdout)
+    checked = [wellwon("policy", "check", file).output.partition("good. ")[2] for file in (policy, str(whole))]
+    assert checked[0] == checked[1] != ""
+
 
 def test_old_norms_are_noted_and_no_failure(a_year: Path) -> None:
     policy = str(a_year / "policy.yaml")

@@ -82,14 +82,18 @@ def check(file: str | None, as_json: bool) -> None:
 @FILE
 @click.option("--json", "as_json", is_flag=True, help="As JSON: key, value, origin.")
 @click.option("--written", is_flag=True, help="Only what the file says.")
-def show(file: str | None, as_json: bool, written: bool) -> None:
+@click.option("--published", is_flag=True, help="The one text that the partitions get: FILE with its norms inside.")
+def show(file: str | None, as_json: bool, written: bool, published: bool) -> None:
     """Every value in force and where it comes from: FILE's line, or default.
 
     Without FILE (and $WELLWON_POLICY): the defaults.
     """
     from wellwon.policy.show import rows
 
-    _, policy = load(file)
+    text, policy = load(file)
+    if published:
+        click.echo(text, nl=False)
+        return
     found = [row for row in rows(policy) if not written or row.is_written]
     if as_json:
         json_lines([row._asdict() for row in found])
