@@ -44,14 +44,14 @@ class Outcomes:
         for failure in done.failures:
             at_key, value, offset = origin if origin is not None else (key, None, -1)
             out.reject(at_key, value, offset, "rule_failed", failure.error, failure.rule)
-        modes = self._modes.get((state.segment, deal_type_of(state.now, self._ruleset)), {})
-        exempt_until = -1
-        if self._ruleset.exemptions:
-            modes, exempt_until = exempted(modes, key.decode(), state.now, state.segment, state.at, self._ruleset)
-            if any(not a.closed_at and a.rule not in findings and a.mode != modes.get(a.rule) for a in state.alerts):
-                # An exemption begins or ends for this deal: what stands changes its mode.
-                again = ask_all(state, self._ruleset)
-                state, findings = again.state, {**findings, **again.findings}
+        modes, exempt_until = self._modes_of(key, state) if findings or self._ruleset.exemptions else ({}, -1)
+        if self._ruleset.exemptions and any(
+            not alert.closed_at and alert.rule not in findings and alert.mode != modes.get(alert.rule)
+            for alert in state.alerts
+        ):
+            # An exemption begins or ends for this deal: what stands changes its mode.
+            again = ask_all(state, self._ruleset)
+            state, findings = again.state, {**findings, **again.findings}
         if findings:
             ended = _end(state, done.refolded, reason)
             alerts, transitions = self._reconcile(key, state, findings, modes, reason, ended, done.commit)
@@ -73,6 +73,11 @@ class Outcomes:
             record = fact_record(key, state, self._ruleset, origin[2], refolded=done.refolded)
             out.facts.append((key, record))
         return state
+
+    def _modes_of(self, key: bytes, state: State) -> tuple[dict[str, str], int]:
+        """The modes of the rules for this deal now, and when an exemption of it ends (-1: it has none)."""
+        modes = self._modes.get((state.segment, deal_type_of(state.now, self._ruleset)), {})
+        return exempted(modes, key.decode(), state.now, state.segment, state.at, self._ruleset)
 
     def _counts(self, state: State) -> bool:
         """Whether the change that was folded last may have changed the deal's fact."""
