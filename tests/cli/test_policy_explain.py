@@ -75,3 +75,12 @@ def test_without_files_the_broker_is_asked() -> None:
     result = wellwon("policy", "explain", DEAL, env={"WELLWON_KAFKA": "127.0.0.1:1"})
     assert result.exit_code == 1
     assert "127.0.0.1:1 does not answer" in result.output
+
+
+def test_every_policy_command_shows_examples() -> None:
+    listing = wellwon("policy", "--help").output
+    for name in ("explain", "coverage", "diff", "init", "test"):
+        assert f"  {name} " in listing
+        shown = wellwon("policy", name, "--help")
+        assert shown.exit_code == 0
+        assert f"wellwon policy {name} " in shown.output

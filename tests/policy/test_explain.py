@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from rules.test_cases import cases_of
 from wellwon.core import timeline
 from wellwon.core.engine import restore
 from wellwon.core.partition import Partition
-from wellwon.core.rule import RuleSpec
+from wellwon.core.rule import RuleSpec, param_fields
 from wellwon.core.state import decode_state
 from wellwon.policy import compile_text, load_policy
 from wellwon.policy.explain import FAILED, HOLDS, IS_OFF, OTHER_TYPE, SILENT, UNKNOWN, Answer, Explanation, explain
@@ -26,9 +27,10 @@ def explained(text: str, policy: str = "") -> Explanation:
     read = timeline.parse(text)
     policy = read.policy or policy
     store: dict[bytes, bytes] = {}
-    timeline.run(timeline.Timeline(policy, read.lines), compile_text, store)
+    seen = timeline.run(timeline.Timeline(policy, read.lines), compile_text, store)
     ruleset = compile_text(policy)
     state = restore(decode_state(store[timeline.DEAL.encode()]), ruleset)
+    state.at = max(state.at, seen[-1].at)
     return explain(timeline.DEAL, state, ruleset, load_policy(policy))
 
 
@@ -166,3 +168,23 @@ def test_what_holds_is_what_is_open(history: History) -> None:
     said = explain(DEAL, state, partition.ruleset, load_policy(history.policy))
     assert {a.rule for a in said.answers if a.verdict == HOLDS} == {rule for rule, _, _ in open_alerts(store)}
     assert all(answer.why for answer in said.answers if answer.verdict != HOLDS)
+
+
+def test_a_threshold_that_it_would_take_is_the_one_that_it_takes() -> None:
+    checked = 0
+    for spec in RULES:
+        for case in cases_of(spec.name)["silent"]:
+            if "policy" in case or "policy:" in case["timeline"]:
+                continue
+            for reason in answer_of(spec.name, case["timeline"]).why:
+                found = re.match(r"(\w+) is (-?\d+) .*?, and it would take (-?\d+) ", reason.said[0])
+                if reason.kinds != ("threshold",) or found is None or found[1] not in param_fields(spec.params):
+                    continue
+                name, now, enough = found[1], int(found[2]), int(found[3])
+                step = 1 if now > enough else -1
+                for value, holds in ((enough, True), (enough + step, False)):
+                    policy = f"rules: {{{spec.name}: {{mode: alert, {name}: {value}}}}}"
+                    verdict = answer_of(spec.name, case["timeline"], policy).verdict
+                    assert (verdict == HOLDS) == holds, (spec.name, case["why"], reason.said, value)
+                checked += 1
+    assert checked > 20

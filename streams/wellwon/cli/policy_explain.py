@@ -176,7 +176,7 @@ def _facts(said: Explanation) -> dict[str, str | None]:
     return {
         "stage": deal.stage or "unknown",
         "status": {WON: "won", LOST: "lost"}.get(deal.status, "open"),
-        "category": deal.category or None,
+        "category": deal.category.replace("_", " ") or None,
         "amount": None if deal.amount is None else f"{format_money(deal.amount)} {deal.currency}".rstrip(),
         "discount": None if deal.discount is None else f"{format_percent(deal.discount)} %",
         "baseline": None if deal.baseline is None else f"{format_percent(deal.baseline)} %",

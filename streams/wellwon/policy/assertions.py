@@ -162,7 +162,9 @@ def _why_silent(
     stored = store.get(timeline.DEAL.encode())
     if stored is None:
         return
-    for answer in explain(timeline.DEAL, restore(decode_state(stored), ruleset), ruleset, policy).answers:
+    state = restore(decode_state(stored), ruleset)
+    state.at = max(state.at, seen.at)
+    for answer in explain(timeline.DEAL, state, ruleset, policy).answers:
         if answer.rule in missing and answer.why:
             verdict = "" if answer.verdict == SILENT else f"{answer.verdict}: "
             these = answer.why if answer.verdict in (SILENT, UNKNOWN) else answer.why[:1]
