@@ -8,7 +8,7 @@ times over, with its own sellers, customers and deal ids, a millisecond apart. S
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import cycle, groupby, islice, repeat
 from operator import attrgetter
 from random import Random
@@ -38,7 +38,7 @@ NEAR_MISS_SHARE: Final = 0.03
 
 STORIES: Final = {PRESSURED: PRESSURES, LOOKALIKE: LOOKALIKES, NEAR_MISS: NEAR_MISSES}
 
-_DIVISION: Final = "~~~"
+DIVISION: Final = "~~~"
 """Stands for the division's number, three digits, wherever an id or an instant holds it."""
 _NOTES: Final = (
     "Call the champion", "Send the security questionnaire", "Agree on the pilot's goals", "Meet the finance team",
@@ -125,7 +125,7 @@ class Simulation:
     def _draft(self, life: int, group: str, kind: str) -> Draft:
         rng = Random(f"{self._seed}/{life}")
         segment = rng.choices(SEGMENTS, [segment.share for segment in SEGMENTS])[0]
-        draft = Draft(rng, self.quarters[life % len(self.quarters)], segment, life, owner_id(life) + _DIVISION)
+        draft = Draft(rng, self.quarters[life % len(self.quarters)], segment, life, owner_id(life) + DIVISION)
         if group == HEALTHY:
             kind, planted = healthy(draft)
         else:
@@ -172,7 +172,7 @@ class Simulation:
         """The truth of every deal."""
         for number in range(self.deals):
             division, life = divmod(number, self._lives)
-            yield Label.of(opportunity_id(life).replace(_DIVISION, f"{division:03d}"), *self._stories[life])
+            yield Label.of(opportunity_id(life).replace(DIVISION, f"{division:03d}"), *self._stories[life])
 
 
 def simulate(
@@ -195,28 +195,35 @@ def label_line(label: Label) -> bytes:
     return json.dumps({name: getattr(label, name) for name in label.__slots__}, ensure_ascii=False).encode() + b"\n"
 
 
+def deliveries_of(drafts: Iterable[Draft]) -> Iterator[Delivery]:
+    """The records of deals by themselves, in the order of delivery; each deal's number is its life."""
+    told = sorted(told for draft in drafts for told in _tell(draft.number, draft))
+    for one in told:
+        yield Delivery(b"000".join(one.value), b"000".join(one.key), one.at)
+
+
 def opportunity_id(life: int) -> str:
     """A deal's id, with the place for its division."""
-    return f"006S{life:08d}{_DIVISION}AAA"
+    return f"006S{life:08d}{DIVISION}AAA"
 
 
 def _tell(life: int, draft: Draft) -> Iterator[_Told]:
     deal = opportunity_id(life)
-    key = tuple(deal.encode().split(_DIVISION.encode()))
+    key = tuple(deal.encode().split(DIVISION.encode()))
     for number, save in enumerate(draft.saves):
-        value = tuple(orjson.dumps(_event(deal, number, save)).split(_DIVISION.encode()))
+        value = tuple(orjson.dumps(_event(deal, number, save)).split(DIVISION.encode()))
         for delivery in save.deliveries:
             yield _Told(save.at + delivery, number, life, value, key)
 
 
 def _event(deal: str, number: int, save: Save) -> dict[str, Any]:
-    writer = save.writer if not save.writer or save.writer.endswith(_DIVISION) else save.writer + _DIVISION
+    writer = save.writer if not save.writer or save.writer.endswith(DIVISION) else save.writer + DIVISION
     event: dict[str, Any] = {
         "schema": SCHEMA,
         "id": f"sim:{deal}:{number}",
         "opportunity_id": deal,
         "source": SOURCE,
-        "occurred_at": format_instant(save.at)[:19] + f".{_DIVISION}Z",
+        "occurred_at": format_instant(save.at)[:19] + f".{DIVISION}Z",
         "kind": save.kind,
         "writer": {"id": writer, "kind": save.writer_kind},
         "transaction": f"sim:{deal}:t{save.transaction}",
