@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 from aiohttp import web
 
@@ -127,8 +128,6 @@ class Workspace:
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return self._no("invalid_auth")
         if method == "users.lookupByEmail":
-            from urllib.parse import parse_qs
-
             user = self.users.get(parse_qs(request.body.decode())["email"][0])
             return self._no("users_not_found") if user is None else self._yes(user={"id": user})
         about = request.json

@@ -175,9 +175,7 @@ def test_killed_at_random_each_revision_arrives_and_repeats_are_counted(
 
 
 def test_the_next_takes_over_when_the_first_stops(desk: Desk, start: Callable[..., Worker]) -> None:
-    second = start(
-        replace(desk.settings, instance="second", http=f"127.0.0.1:{free_port()}"), *DELIVER
-    ).wait_ready()
+    second = start(replace(desk.settings, instance="second", http=f"127.0.0.1:{free_port()}"), *DELIVER).wait_ready()
     produce(desk.settings, alerts(5, 1, "a"), topics.ALERTS)
     until(lambda: len(desk.hook.taken) == 5, "the first to deliver")
     assert desk.worker.stop() == 0

@@ -38,6 +38,8 @@ class Lane:
         self._numbers = itertools.count()
         self._busy: set[bytes] = set()
         self._free_at: dict[str, float] = {}
+        """From when on no deal has a turn at an address yet."""
+        self._went_at: dict[str, float] = {}
         self._tries: dict[bytes, int] = {}
         self._failures = 0
         self._closed_until = 0.0
@@ -81,16 +83,18 @@ class Lane:
     def _its_turn(self, key: bytes, address: str, now: float) -> bool:
         if not self._pace:
             return True
-        if key in self._turns:
-            self._turns.discard(key)
-            return True
-        free_at = max(self._free_at.get(address, 0.0), now)
-        self._free_at[address] = free_at + self._pace
-        if free_at <= now:
-            return True
-        self._turns.add(key)
-        self._wait(key, free_at)
-        return False
+        earliest = self._went_at.get(address, -self._pace) + self._pace
+        reserved = key in self._turns
+        self._turns.discard(key)
+        if not reserved or now < earliest:  # a turn that came while the sink was left alone is gone: take another
+            turn = max(self._free_at.get(address, 0.0), earliest, now)
+            self._free_at[address] = turn + self._pace
+            if turn > now:
+                self._turns.add(key)
+                self._wait(key, turn)
+                return False
+        self._went_at[address] = now
+        return True
 
     def _wait(self, key: bytes, until: float) -> None:
         heapq.heappush(self._waiting, (until, next(self._numbers), key))

@@ -66,10 +66,12 @@ def read(body: bytes, now_ms: int) -> Reply | None:
             return None
         about = json.loads(_value(action, payload))
         deal, mark = about["deal"], about["mark"]
-    except (KeyError, TypeError, ValueError, IndexError, UnicodeDecodeError, RecursionError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise Meaningless(f"not an interaction of ours: {type(error).__name__}") from None
     if not isinstance(deal, str) or not isinstance(mark, str) or (deal and not is_identifier(deal)):
         raise Meaningless("no deal")
+    if not isinstance(user, dict):
+        raise Meaningless("no user")
     kind, answer, note = _said(pressed, action)
     by = str(user.get("name") or user.get("username") or user.get("id", ""))[:120]
     unique = json.dumps([user.get("id"), action.get("action_ts"), pressed, note, deal, mark])
