@@ -157,4 +157,24 @@ def _state(found: dict[str, Any]) -> str:
     )
 
 
-TABLES = {"throughput": _throughput, "parts": _parts, "latency": _latency, "restart": _restart, "state": _state}
+def _backtest(found: dict[str, Any]) -> str:
+    rows = [
+        (rule, *(f"{flags[name]:,}" for name in ("both", "wellwon only", "duckdb only")))
+        for rule, flags in found["flags"].items()
+    ]
+    return (
+        f"Backtest: {found['rows']:,} rows, {found['changes']:,} changes in {found['seconds']:.0f} s,"
+        f" {found['rate']:,.0f} changes/s, at most {found['peak_mb']:,.0f} MB a process. Three of its rules as"
+        f" queries in DuckDB: {found['duckdb_seconds']:.1f} s; the backtest takes {found['ratio']:.1f} times as long."
+        " Deals flagged by\n\n" + _table(("rule", "both", "wellwon only", "DuckDB only"), rows)
+    )
+
+
+TABLES = {
+    "throughput": _throughput,
+    "parts": _parts,
+    "latency": _latency,
+    "restart": _restart,
+    "state": _state,
+    "backtest": _backtest,
+}

@@ -1,6 +1,6 @@
 """The measurements of wellwon. `make bench` runs all of them; a name runs one.
 
-    .venv/bin/python bench/run.py [throughput|parts|latency|restart|state|truth] [--changes N] [--rounds R] [--deals N]
+    .venv/bin/python bench/run.py NAME ... [--changes N] [--rounds R] [--deals N] [--rows N]
 
 Results go to .cache/bench/results.json; those of a full run are rendered into bench/README.md. So are those of `truth`
 alone, which needs no broker: they do not depend on the machine.
@@ -109,15 +109,23 @@ def truth(deals: int) -> dict[str, Any]:
     return measure(deals)
 
 
+def backtest(rows: int) -> dict[str, Any]:
+    """A history of many rows, and three rules in SQL beside it."""
+    from backtest import measure
+
+    return measure(rows)
+
+
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    names = ("throughput", "parts", "latency", "restart", "state", "truth")
+    names = ("throughput", "parts", "latency", "restart", "state", "truth", "backtest")
     parser.add_argument("parts", nargs="*", metavar="|".join(names), help="default: all, and render bench/README.md")
     parser.add_argument("--changes", type=int, default=500_000, help="in the log (default 500,000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (default 3)")
     parser.add_argument("--seconds", type=int, default=60, help="of the latency measurement (default 60)")
     parser.add_argument("--deals", type=int, default=1_000_000, help="held at the restart (default 1,000,000)")
+    parser.add_argument("--rows", type=int, default=5_000_000, help="of the backtest (default 5,000,000)")
     parser.add_argument(
         "--only", nargs="*", metavar="NAME", help="contenders: raw faust quix quix-bare wellwon wellwon-compiled"
     )
@@ -133,6 +141,7 @@ def main() -> None:
         "latency": lambda: latency(asked.seconds),
         "restart": lambda: restart(asked.deals),
         "state": lambda: state(20_000),
+        "backtest": lambda: backtest(asked.rows),
         "truth": lambda: truth(2_000),
     }
     target = CACHE / "results.json"
