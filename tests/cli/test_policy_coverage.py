@@ -31,16 +31,26 @@ def test_a_column_that_is_not_mapped_is_named_and_mapped_it_counts(files: tuple[
     arguments = ("policy", "coverage", policy, "--replay", "salesforce-history", export)
     bare = wellwon(*arguments)
     assert bare.exit_code == 0, bare.output
-    assert "columns that no field of the policy reads: Discount__c" in bare.output
+    assert "what the export has and no field of the policy reads: Discount__c" in bare.output
     late = next(line for line in bare.output.splitlines() if line.startswith("late-discount"))
     assert late.split()[1:3] == ["alert", "no"]
     Path(policy).write_text("fields: {Discount__c: discount_percent}\n")
     said = json.loads(wellwon(*arguments, "--json").output)
-    assert said["unread_columns"] == []
+    assert said["unread_fields"] == []
     (discount,) = [field for field in said["fields"] if field["facet"] == "discount"]
     assert discount == {"facet": "discount", "deals": 2, "changes": 1, "mapped": ["Discount__c"], "share": 1.0}
     supported = {rule["rule"]: rule["supported"] for rule in said["rules"]}
     assert supported["late-discount"] == "yes"
+
+
+def test_a_history_of_fields_names_them_in_its_rows(tmp_path: Path) -> None:
+    export, policy = tmp_path / "fields.csv", tmp_path / "policy.yaml"
+    rows = ["d1,2026-01-05 09:00:00,ann,StageName,,Prospecting", "d1,2026-01-06 09:00:00,ann,Discount__c,,10"]
+    export.write_text("OpportunityId,CreatedDate,CreatedById,Field,OldValue,NewValue\n" + "\n".join(rows) + "\n")
+    policy.write_text("")
+    result = wellwon("policy", "coverage", str(policy), "--replay", "salesforce-field-history", str(export))
+    assert result.output.endswith("no field of the policy reads: Discount__c\n")
+    assert "#   Discount__c: discount_percent" in wellwon("policy", "init", str(export)).output
 
 
 @pytest.mark.parametrize(

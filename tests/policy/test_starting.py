@@ -93,7 +93,7 @@ def test_stages_are_in_the_order_in_which_deals_go_through_them() -> None:
     policy, text = policy_of([change(str(n), stage=stage) for n, path in enumerate(paths) for stage in path])
     assert policy.pipelines[0].open == ("Meet", "Offer", "Sign")
     assert policy.pipelines[0].lost == ("Lost it",)
-    assert "7 moves go this way, 1 the other" in text
+    assert "moves along it 7, against it 1" in text
     assert "GUESS: no won deal is in the export" in text
 
 

@@ -12,7 +12,7 @@ from wellwon.cli.output import STDIN, columns, counted, json_lines
 from wellwon.cli.reading import KINDS_HELP, dialect, history, load, options_of, replay_option, shown_rejections
 from wellwon.policy.coverage import Coverage, Share
 from wellwon.sources.change import Rejected
-from wellwon.sources.columns import unread_columns
+from wellwon.sources.columns import unread_fields
 from wellwon.sources.feed import Feed
 from wellwon.sources.kinds import kind_named
 from wellwon.sources.mapping import SourceView
@@ -51,7 +51,7 @@ def command(
     if not coverage.deals:
         raise BadInput("there is no change in these files that can be used")
     readable = of_kind.tables is not None and STDIN not in files
-    unread = unread_columns(files, policy.fields) if readable else []
+    unread = unread_fields(files, policy.fields) if readable else []
     if as_json:
         json_lines(_plain(coverage, unread))
         return
@@ -71,7 +71,7 @@ def command(
     if coverage.unknown_stages:
         click.echo(f"\nstages that no pipeline knows: {', '.join(sorted(coverage.unknown_stages))}")
     if unread:
-        click.echo(f"\ncolumns that no field of the policy reads: {', '.join(unread)}")
+        click.echo(f"\nwhat the export has and no field of the policy reads: {', '.join(unread)}")
 
 
 def _share(share: Share, coverage: Coverage) -> str:
@@ -88,5 +88,5 @@ def _plain(coverage: Coverage, unread: list[str]) -> dict[str, Any]:
         "snapshots": coverage.snapshots,
         "unknown_stages": dict(coverage.unknown_stages.most_common()),
         "unknown_categories": dict(coverage.unknown_categories.most_common()),
-        "unread_columns": unread,
+        "unread_fields": unread,
     }

@@ -18,7 +18,7 @@ from wellwon.policy.guess import Guess
 from wellwon.policy.sample import Sample
 from wellwon.policy.starting import Export, starting_policy
 from wellwon.sources.change import Rejected
-from wellwon.sources.columns import unread_columns
+from wellwon.sources.columns import unread_fields
 from wellwon.sources.dates import DateReader
 from wellwon.sources.feed import Feed
 from wellwon.sources.history import Options
@@ -61,7 +61,7 @@ def command(files: tuple[str, ...], kind: str | None, out: str | None, zone: str
     export = Export(
         names=tuple(Path(file).name for file in files),
         probabilities=_probabilities(files) if tables else {},
-        columns=unread_columns(files, SourceView().fields) if tables else (),
+        columns=unread_fields(files, SourceView().fields) if tables else (),
         start_month=_fiscal_start(files, options) if tables else None,
     )
     text = starting_policy(sample, export)

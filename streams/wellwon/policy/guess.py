@@ -96,7 +96,7 @@ def _sales(names: Sequence[str], stages: Stages, probabilities: Mapping[str, flo
     pairs = [(a, b) for i, a in enumerate(opened) for b in opened[i + 1 :]]
     along = sum(stages.before[pair] for pair in pairs)
     against = sum(stages.before[b, a] for a, b in pairs)
-    told = f"{along:,} moves go this way, {against:,} the other"
+    told = f"moves along it {along:,}, against it {against:,}"
     if along < MOVES_NEEDED * len(opened) and all(stage in probabilities for stage in opened):
         opened.sort(key=lambda stage: probabilities[stage])
         told = f"by their probability, for {along + against:,} moves are too few to tell"
@@ -118,7 +118,7 @@ def _close(stage: str, stages: Stages, probabilities: Mapping[str, float]) -> tu
     """Whether a stage is won (True) or lost, and why; None for an open one."""
     count, won, lost = stages.seen[stage], stages.won[stage], stages.lost[stage]
     if max(won, lost) * 2 > count:
-        return won >= lost, f"{max(won, lost):,} of {count:,} deals in it are closed"
+        return won >= lost, f"closed in {max(won, lost):,} of {count:,} rows"
     if _WON.search(stage):
         return True, "by its name"
     if _LOST.search(stage):

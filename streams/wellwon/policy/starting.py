@@ -50,7 +50,7 @@ def starting_policy(sample: Sample, export: Export) -> str:
 
 def _head(sample: Sample, export: Export) -> Iterator[str]:
     yield f"# A first policy, made by `wellwon policy init` from {comment(', '.join(export.names))}:"
-    yield f"# {sample.changes:,} changes of {sample.deals:,} deals."
+    yield f"# changes {sample.changes:,}, deals {sample.deals:,}."
     yield "# What the export does not say for certain is marked GUESS, with its evidence: put it right, then take the"
     yield "# mark away."
     yield "#"
@@ -106,7 +106,7 @@ def _pipeline(sales: Sales, taken: set[str]) -> Iterator[str]:
     yield f"  - name: {scalar(name)}"
     if len(names) > 1:
         yield f"    match: [{', '.join(map(scalar, names[1:]))}]"
-    yield f"    # GUESS, the order: {sales.order} ({sales.deals:,} deals)."
+    yield f"    # GUESS, the order: {sales.order}; deals {sales.deals:,}."
     yield "    open:"
     known = {*sales.open, *sales.won, *sales.lost}
     if not sales.open:
@@ -195,10 +195,10 @@ def _segments(sample: Sample) -> Iterator[str]:
     cuts = terciles(amounts)
     yield "# Segments share thresholds and norms (`wellwon norms`); the first that matches is taken."
     if cuts is None:
-        yield f"# segments:                   {len(amounts):,} deals have an amount: too few to guess from"
+        yield f"# segments:                   deals with an amount: {len(amounts):,}, too few to guess from"
         return
     low, high = (format_money(cut) for cut in cuts)
-    yield f"# GUESS: these amounts part the {len(amounts):,} deals that have one into thirds."
+    yield f"# GUESS: these amounts part the deals that have one ({len(amounts):,}) into thirds."
     currencies = sample.currencies
     if len(currencies) > 1:
         named = ", ".join(f"{comment(name)} {count:,}" for name, count in currencies.most_common(5))
