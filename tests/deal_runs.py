@@ -143,8 +143,10 @@ FAMILY = {"close-date-push": "timing", "late-discount": "price", "commit-slip": 
           "past-due-close-date": "data", "push-to-close": "pressure"}  # fmt: skip
 
 
-def many(seed: int, deals: int, first: str = "2025-01-05", end: str = "2026-12-31") -> Iterator[DealRun]:
-    """Deals of two years; those that are flagged fare worse, more so by some rules than by others."""
+def many(
+    seed: int, deals: int, first: str = "2025-01-05", end: str = "2026-12-31", share: float = 0.1
+) -> Iterator[DealRun]:
+    """Deals of two years; each rule flags a share of them, and those that close-date-push flags fare worse."""
     rng = Random(seed)
     begin, last = at(first), at(end)
     for number in range(deals):
@@ -154,7 +156,7 @@ def many(seed: int, deals: int, first: str = "2025-01-05", end: str = "2026-12-3
             flag(rule, min(last, created + rng.randrange(5, 100) * DAY + rng.randrange(24) * HOUR), family=FAMILY[rule],
                  ended=rng.choice(("", "", "", "retracted")), mode="shadow" if rule == "commit-slip" else "alert",
                  covered=rng.random() < 0.1, severity=rng.choice(("info", "warning", "high")))
-            for rule in FLAGGING if rng.random() < 0.1
+            for rule in FLAGGING if rng.random() < share
         )  # fmt: skip
         bad = 0.3 + 0.3 * any(found.rule == "close-date-push" for found in flags)
         dates = [DateMoved(created, None, promised, 9, False)]

@@ -254,10 +254,10 @@ def slow_comparison(runs: list[DealRun], name: str) -> tuple[int, int, float, in
     return (matched, bad, weighted / matched, out) if matched >= 20 else None
 
 
-@settings(deadline=None, max_examples=20)
-@given(st.integers(0, 10**6), st.sampled_from((100, 400)))
+@settings(deadline=None, max_examples=8)
+@given(st.integers(0, 10**6), st.sampled_from((100, 300)))
 def test_as_a_slow_count_says(seed: int, deals: int) -> None:
-    runs = list(many(seed, deals, first="2026-02-01", end="2026-11-15"))
+    runs = list(many(seed, deals, first="2026-02-01", end="2026-11-15", share=0.4))
     like = LikeDeals(CALENDAR)
     for deal in runs:
         course = Course(deal, CALENDAR)
@@ -269,10 +269,10 @@ def test_as_a_slow_count_says(seed: int, deals: int) -> None:
         like.add(course, flags)
     for name in ("close-date-push", "late-discount"):
         expected, found = slow_comparison(runs, name), like.compare(name)
-        if expected is None or found is None:
-            assert expected is None
-            assert found is None
+        if deals < 300 and (expected is None or found is None):
+            assert expected == found
             continue
+        assert found is not None
         matched, bad, share, out = expected
         assert (found.flagged.n, found.left_out) == (matched, out)
         assert found.flagged.value == pytest.approx(bad / matched)
