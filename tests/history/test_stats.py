@@ -138,6 +138,21 @@ def test_like_deals_are_weighted_to_the_mix_of_the_flagged() -> None:
     assert result.verdict not in (MORE, LESS)
 
 
+def test_a_deal_that_stands_often_is_one_deal() -> None:
+    """Flags at two ages compare with the same 40 deals twice: that makes them no surer than 40 deals are."""
+    flagged = [
+        run(f"f{n}", created="2026-01-02", closed="2026-03-30", status=LOST, flags=(flag("close-date-push", day),))
+        for n in range(10)
+        for day in ("2026-01-18", "2026-02-10")
+    ]
+    like = [run(f"l{n}", created="2026-01-02", closed="2026-03-30", status=LOST if n % 2 else WON) for n in range(40)]
+    result = rule(backtest(*flagged, *like), "close-date-push")
+    assert result.comparison is not None
+    assert result.comparison.standing > 80
+    assert result.comparison.alike.value == pytest.approx(0.5, abs=0.1)
+    assert 30 < result.comparison.alike.n < 50
+
+
 def test_too_few_are_insufficient_history() -> None:
     flags = (flag("close-date-push", "2026-02-05"),)
     like = [run(f"l{n}", closed="2026-03-10", status=LOST if n % 2 else WON) for n in range(60)]

@@ -25,7 +25,7 @@ def test_wins_by_period_and_by_day() -> None:
     found = backtest(
         won("2026-03-31", EARNED, 300_00),
         won("2026-03-25", PRESSURED, 100_00, late_concession=50_00),
-        won("2026-02-10", MIXED, 600_00, late_concession=0),
+        won("2026-03-24", MIXED, 600_00, late_concession=0),  # eight days, the last one included
         won("2026-05-10", EARNED, 200_00),
     ).wins
     first, second = (found.periods[index] for index in sorted(found.periods))
@@ -33,7 +33,7 @@ def test_wins_by_period_and_by_day() -> None:
     assert (first.value["USD"], first.last_week["USD"]) == (1000_00, 400_00)
     assert (first.priced, first.conceding, first.conceded["USD"]) == (2, 1, 50_00)
     assert second.label == "2026-Q2"
-    assert found.value_by_day["USD"] == Counter({0: 300_00, 6: 100_00, 49: 600_00, 51: 200_00})
+    assert found.value_by_day["USD"] == Counter({0: 300_00, 6: 100_00, 7: 600_00, 51: 200_00})
 
 
 def test_currencies_are_added_only_at_plan_rates() -> None:
@@ -50,11 +50,12 @@ def test_borrowed_from_the_next_period() -> None:
     found = backtest(
         # Pulled in inside the window and won there.
         run("a", amount=70_00, dates=(moved("2026-03-25", "2026-04-20", "2026-03-30"),), **pulled),
-        # Pulled in before the window; pulled in and out again; by an integration: not borrowed.
+        # Pulled in before the window; pulled in and out again; by an integration; within the quarter: not borrowed.
         run("b", dates=(moved("2026-02-25", "2026-04-20", "2026-03-30"),), **pulled),
         run("c", amount=40_00, close_date="2026-05-05", end="2026-04-10",
             dates=(moved("2026-03-25", "2026-04-20", "2026-03-30"), moved("2026-03-29", "2026-03-30", "2026-05-05"))),
         run("d", dates=(moved("2026-03-25", "2026-04-20", "2026-03-30", why=1),), **pulled),
+        run("g", dates=(moved("2026-03-25", "2026-03-31", "2026-03-30"),), **pulled),
         # In the next quarter's pipeline when that begins, but for the one of the quarter after.
         run("e", amount=100_00, close_date="2026-05-20", end="2026-04-10"),
         run("f", close_date="2026-08-20", end="2026-04-10"),
@@ -80,7 +81,8 @@ def test_sandbagging_and_over_calling() -> None:
 def test_churn_by_how_it_was_won_and_by_flag() -> None:
     flags = (flag("late-discount", "2026-03-05", family="price"),)
     runs = [run(f"f{n}", closed="2026-03-10", status=WON, flags=flags, reading=PRESSURED) for n in range(20)]
-    runs += [run(f"u{n}", closed="2026-03-10", status=WON, reading=EARNED) for n in range(40)]
+    after = (flag("late-discount", "2026-04-05", family="price"),)  # no flag of the deal before it was won
+    runs += [run(f"u{n}", closed="2026-03-10", status=WON, reading=EARNED, flags=after) for n in range(40)]
     fates = {f"f{n}": Fate("churned" if n < 10 else "renewed", 21_000) for n in range(20)}
     fates |= {f"u{n}": Fate("churned" if n < 4 else "renewed", 21_000) for n in range(40)}
     found = backtest(*runs, fates=fates)
