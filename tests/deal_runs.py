@@ -12,11 +12,9 @@ from wellwon.core.model import LOST, OPEN, WON
 from wellwon.core.units import DAY, HOUR, parse_date
 from wellwon.core.win import READINGS, UNKNOWN, Win
 from wellwon.history.deal_run import DateMoved, DealRun, Flag, HistoryInfo
-from wellwon.history.money import Rates
 from wellwon.history.retention import Fate
 from wellwon.history.stats import Backtest, RuleResult, Tally
-from wellwon.policy import compile_text, load_policy
-from wellwon.rules import RULES
+from wellwon.policy import load_policy
 
 CALENDAR = FiscalCalendar()
 
@@ -197,17 +195,12 @@ def many(
         )
 
 
-MODES = {name: rule.mode for name, rule in load_policy("").rules.items()}
-
-
-def backtest(
-    *runs: DealRun, fates: dict[str, Fate] | None = None, since: int = 0, rates: Rates | None = None
-) -> Backtest:
+def backtest(*runs: DealRun, fates: dict[str, Fate] | None = None, since: int = 0, policy: str = "") -> Backtest:
     """What a backtest of these deals says."""
-    tally = Tally(compile_text(""), rates or Rates(), fates, since)
+    tally = Tally(load_policy(policy), fates, since)
     for one in runs:
         tally.add(one)
-    return tally.result(info(deals=len(runs)), RULES, MODES)
+    return tally.result(info(deals=len(runs)))
 
 
 def rule(found: Backtest, name: str) -> RuleResult:

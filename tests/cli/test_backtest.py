@@ -127,7 +127,7 @@ def test_rejected_rows_go_to_a_side_file(here: Path) -> None:
     assert result.exit_code == 1
     assert "1 row cannot be used: see rejected.jsonl" in result.stderr
     assert "never" in (here / "rejected.jsonl").read_text()
-    assert "1 rows could not be used. They are in rejected.jsonl" in (here / "out.html").read_text()
+    assert "Rows that could not be used: 1. They are in rejected.jsonl" in (here / "out.html").read_text()
     (here / "clean.csv").write_text(HISTORY)
     (here / "rejected.jsonl").unlink()
     assert backtest("clean.csv").exit_code == 0

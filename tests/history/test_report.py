@@ -15,22 +15,20 @@ import pytest
 
 from deal_runs import at, info, many, run
 from wellwon.core.model import WON
-from wellwon.history.money import Rates, said, said_all
+from wellwon.history.money import said, said_all
 from wellwon.history.report.data import as_dict
 from wellwon.history.report.limits import limits
 from wellwon.history.report.markup import Markup, element
 from wellwon.history.report.page import page
 from wellwon.history.report.words import headlines
 from wellwon.history.stats import Backtest, Tally
-from wellwon.policy import compile_text, load_policy
-from wellwon.rules import RULES
+from wellwon.policy import load_policy
 
-MODES = {name: rule.mode for name, rule in load_policy("").rules.items()}
 NASTY = '<script>alert("1")</script> & "co" \'s'
 
 
 def backtest(deals: int = 1500, seed: int = 3, **about: Any) -> Backtest:
-    tally = Tally(compile_text(""), Rates())
+    tally = Tally(load_policy(""))
     runs = list(many(seed, deals))
     for one in runs:
         tally.add(one)
@@ -39,7 +37,7 @@ def backtest(deals: int = 1500, seed: int = 3, **about: Any) -> Backtest:
         "first_at": min((one.first_at for one in runs), default=0),
         "currencies": {"USD": 3, "EUR": 1},
     }
-    return tally.result(info(**{**values, **about}), RULES, MODES)
+    return tally.result(info(**{**values, **about}))
 
 
 class Reader(HTMLParser):
@@ -95,10 +93,10 @@ def test_what_comes_from_outside_is_text(found: Backtest) -> None:
 
 
 def test_currencies_and_segments_of_the_crm_are_text() -> None:
-    tally = Tally(compile_text(""), Rates())
+    tally = Tally(load_policy(""))
     for number in range(30):
         tally.add(run(f"d{number}", closed="2026-03-10", status=WON, currency="<i>", owner=NASTY, forecast=("commit",)))
-    text = page(tally.result(info(currencies={"<i>": 30}), RULES, MODES))
+    text = page(tally.result(info(currencies={"<i>": 30})))
     assert "<i>" not in text
     assert "&lt;i&gt;" in text
 
@@ -176,6 +174,13 @@ def test_what_the_data_shows_is_not_excused() -> None:
     assert "months long" not in said.replace("24 months long", "")
 
 
+def test_it_says_by_which_policy(found: Backtest) -> None:
+    assert "Policy: the defaults (" in page(found)
+    own = Tally(load_policy("window_days: 12\n", "ours.yaml")).result(info())
+    assert "Policy: ours.yaml (" in page(own)
+    assert as_dict(own)["policy"] != as_dict(found)["policy"]
+
+
 def test_a_partial_report_says_so(found: Backtest) -> None:
     assert "This report is partial" not in page(found)
     assert "This report is partial" in page(backtest(60, partial=True))
@@ -184,7 +189,7 @@ def test_a_partial_report_says_so(found: Backtest) -> None:
 
 def test_rejected_rows_are_counted_and_found() -> None:
     text = page(backtest(60, rejected=17, rejected_file="rejects.jsonl"))
-    assert "17 rows could not be used. They are in rejects.jsonl, each with its reason." in text
+    assert "Rows that could not be used: 17. They are in rejects.jsonl, each with its reason." in text
 
 
 def test_the_data_is_json(found: Backtest) -> None:

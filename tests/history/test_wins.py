@@ -12,7 +12,6 @@ from wellwon.core.units import parse_date
 from wellwon.core.win import EARNED, MIXED, PRESSURED
 from wellwon.history.deal_run import DealRun
 from wellwon.history.interval import Share
-from wellwon.history.money import Rates
 from wellwon.history.retention import BadOutcomes, Fate, read_outcomes
 
 
@@ -40,8 +39,8 @@ def test_currencies_are_added_only_at_plan_rates() -> None:
     wins = [won("2026-03-31", amount=100_00), won("2026-03-31", amount=100_00, currency="EUR")]
     apart = backtest(*wins).wins
     assert next(iter(apart.periods.values())).value == Counter(USD=100_00, EUR=100_00)
-    rates = Rates("USD", lambda amount, currency: {"USD": amount, "EUR": amount * 11 // 10}.get(currency))
-    together = backtest(*wins, won("2026-03-31", amount=5_00, currency="JPY"), rates=rates).wins
+    policy = "reporting_currency: USD\nplan_rates: {EUR: 1.1}\n"
+    together = backtest(*wins, won("2026-03-31", amount=5_00, currency="JPY"), policy=policy).wins
     assert next(iter(together.periods.values())).value == Counter(USD=210_00, JPY=5_00)
 
 

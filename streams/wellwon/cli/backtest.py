@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import click
@@ -15,15 +14,12 @@ import click
 from wellwon.cli.failure import FAILED, INTERRUPTED, BadInput
 from wellwon.cli.output import counted, json_lines, shown_name
 from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kind_option, load, options_of
-from wellwon.core.rule import DEAL
-from wellwon.history.money import Rates
 from wellwon.history.report.page import page
 from wellwon.history.retention import BadOutcomes, Fate, read_outcomes
 from wellwon.history.run import Progress, runs
 from wellwon.history.stats import Backtest, Tally
 from wellwon.history.trained import trained
-from wellwon.policy import Policy, compile_policy
-from wellwon.policy.materiality import in_reporting_currency
+from wellwon.policy import Policy
 from wellwon.sources.by_deal import Exports
 from wellwon.sources.feed import Feed
 from wellwon.sources.kinds import guess_kind, kind_named
@@ -98,13 +94,11 @@ def _backtest(
     progress: Progress,
     stop: Callable[[], bool],
 ) -> Backtest:
-    rates = Rates(policy.reporting_currency, partial(in_reporting_currency, policy))
-    tally = Tally(compile_policy(policy), rates, fates, since or 0)
+    tally = Tally(policy, fates, since or 0)
     history = runs(exports, policy, end, workers, progress, stop)
     for run in history:
         tally.add(run)
-    asked_of_deals = [spec for spec in policy.specs if spec.subject == DEAL]
-    return tally.result(history.info, asked_of_deals, {name: rule.mode for name, rule in policy.rules.items()})
+    return tally.result(history.info)
 
 
 def _fates(outcomes: str | None) -> dict[str, Fate] | None:

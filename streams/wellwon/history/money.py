@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
+
+from wellwon.policy import Policy
+from wellwon.policy.materiality import in_reporting_currency
 
 Money = Counter[str]
 """Hundredths by currency; the empty text is a currency that the data does not name."""
@@ -13,18 +17,19 @@ Money = Counter[str]
 UNNAMED: Final = ""
 
 
-def _no_rate(amount: int, currency: str) -> int | None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Rates:
     """The policy's plan rates."""
 
-    reporting: str = UNNAMED
+    reporting: str
     """The reporting currency; empty: sums stay in the currencies of their deals."""
-    convert: Callable[[int, str], int | None] = _no_rate
+    convert: Callable[[int, str], int | None]
     """An amount (hundredths) of a currency in the reporting currency; None where there is no rate."""
+
+    @classmethod
+    def of(cls, policy: Policy) -> Rates:
+        """The plan rates of a policy."""
+        return cls(policy.reporting_currency, partial(in_reporting_currency, policy))
 
     def add(self, money: Money, amount: int | None, currency: str) -> None:
         """Add an amount (hundredths), converted where there is a rate."""

@@ -9,8 +9,8 @@ from itertools import accumulate
 from typing import Final
 
 from wellwon.core.lifecycle import RETRACTED
-from wellwon.core.model import OFF, SHADOW, Ruleset
-from wellwon.core.rule import DEAL, RuleSpec
+from wellwon.core.model import OFF, SHADOW
+from wellwon.core.rule import DEAL
 from wellwon.core.units import DAY
 from wellwon.history.course import BAD, DECIDED, LOST, SLIPPED, Course, days_between
 from wellwon.history.deal_run import DealRun, Flag, HistoryInfo
@@ -20,6 +20,7 @@ from wellwon.history.like_deals import Comparison, LikeDeals
 from wellwon.history.money import Rates
 from wellwon.history.retention import CHURNED, Fate, Retention
 from wellwon.history.wins import Wins
+from wellwon.policy import Policy
 
 WEEK: Final = 7 * DAY
 QUARTILES: Final = (0.25, 0.5, 0.75)
@@ -100,6 +101,8 @@ class Backtest:
     info: HistoryInfo
     since: int
     """Epoch milliseconds from which flags are judged; 0: all."""
+    policy: str
+    """Its file, and the fingerprint of what it means."""
     rules: tuple[RuleResult, ...]
     """In the registry's order; rules that are off are left out."""
     at_risk: RuleResult
@@ -140,21 +143,22 @@ class Backtest:
 class Tally:
     """Counts runs. ``since``: flags before it belong to the training part and are not judged."""
 
-    def __init__(self, ruleset: Ruleset, rates: Rates, fates: Mapping[str, Fate] | None = None, since: int = 0) -> None:
-        calendar = ruleset.calendar
+    def __init__(self, policy: Policy, fates: Mapping[str, Fate] | None = None, since: int = 0) -> None:
+        rates = Rates.of(policy)
+        calendar = policy.calendar.build()
+        self._policy = policy
         self._calendar = calendar
         self._since = since
         self._rules: defaultdict[str, RuleCounts] = defaultdict(RuleCounts)
         self._like = LikeDeals(calendar, since)
         self._wins = Wins(calendar, rates)
-        self._borrowed = Borrowed(calendar, rates, {s.name: s.window_days for s in ruleset.segments})
+        self._borrowed = Borrowed(calendar, rates, {s.name: s.window_days for s in policy.segments})
         self._calls = Calls(rates)
         self._retention = Retention(dict(fates)) if fates is not None else None
         self._deals: Counter[str] = Counter()
         self._flagged = 0
         self._open_ms = 0
         self._owners: dict[str, tuple[int, int]] = {}
-        self._reporting = rates.reporting
 
     def add(self, run: DealRun) -> None:
         """Count a deal."""
@@ -177,16 +181,15 @@ class Tally:
             before = [rule for rule, flag in first.items() if flag.opened_at <= course.closed_at]
             self._retention.add(run, before)
 
-    def result(self, info: HistoryInfo, specs: Iterable[RuleSpec], modes: Mapping[str, str]) -> Backtest:
-        """What the counts come to; ``modes``: the rules' modes under the policy."""
+    def result(self, info: HistoryInfo) -> Backtest:
+        """What the counts come to."""
+        policy = self._policy
+        rules = [(spec, policy.rules[spec.name].mode) for spec in policy.specs if spec.subject == DEAL]
         return Backtest(
             info=info,
             since=self._since,
-            rules=tuple(
-                self._rule(spec.name, spec.family, modes[spec.name])
-                for spec in specs
-                if spec.subject == DEAL and modes[spec.name] != OFF
-            ),
+            policy=f"{policy.file if policy.origins else 'the defaults'} ({policy.fingerprint})",
+            rules=tuple(self._rule(spec.name, spec.family, mode) for spec, mode in rules if mode != OFF),
             at_risk=self._rule(ANY, "", ""),
             wins=self._wins,
             borrowed=self._borrowed,
@@ -196,7 +199,7 @@ class Tally:
             flagged=self._flagged,
             owner_weeks=sum(max(last - first, DAY) for first, last in self._owners.values()) / WEEK,
             deal_weeks=self._open_ms / WEEK,
-            reporting=self._reporting,
+            reporting=policy.reporting_currency,
         )
 
     def _time(self, course: Course) -> None:

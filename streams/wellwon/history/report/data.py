@@ -28,6 +28,7 @@ def as_dict(backtest: Backtest) -> dict[str, Any]:
         "headlines": [_plain(line) for line in headlines(backtest)],
         "partial": backtest.info.partial,
         "history": info,
+        "policy": backtest.policy,
         "judged_since": format_instant(backtest.since) if backtest.since else None,
         "deals": dict(backtest.deals),
         "messages": {

@@ -117,7 +117,8 @@ def _read(backtest: Backtest) -> Iterator[Markup]:
     yield element("p", f"{', '.join(info.files)}: {info.rows:,} rows, {info.changes:,} changes, {info.deals:,} deals.")
     if info.rejected:
         where = f" They are in {info.rejected_file}, each with its reason." if info.rejected_file else ""
-        yield element("p", f"{info.rejected:,} rows could not be used.{where}")
+        yield element("p", f"Rows that could not be used: {info.rejected:,}.{where}")
+    yield element("p", f"Policy: {backtest.policy}.")
     if backtest.since:
         yield element("p", f"Flags are judged from {format_instant(backtest.since)} on; what was before is training.")
     yield element("p", together("Made by wellwon ", __version__, ". Nothing in this page leaves your machine."))
