@@ -88,7 +88,8 @@ def _row(key: str, shape: Shape, default: Any) -> tuple[str, str, str, str]:
 def _form(shape: Shape) -> str:
     match shape:
         case Number():
-            return f"{shape.ge} to {shape.le} {shape.unit}" if shape.ge < shape.le else f"`{shape.ge}`"
+            span = f"{shape.ge} to {shape.le} {shape.unit}" if shape.ge < shape.le else f"`{shape.ge}`"
+            return f"{span}, or `{shape.absent}`" if shape.absent else span
         case Choice():
             words = [f"`{option}`" for option in shape.options]
             words += [f"`{shape.prefix}<name>`"] if shape.prefix else []
@@ -101,7 +102,7 @@ def _form(shape: Shape) -> str:
         case Money():
             return "amount"
         case Percent():
-            return "0 to 100"
+            return f"0 to 100, or `{shape.absent}`" if shape.absent else "0 to 100"
         case Day():
             return "date"
         case Rate():

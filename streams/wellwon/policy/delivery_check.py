@@ -36,7 +36,9 @@ def check_delivery(reader: Reader, deliver: dict[str, Any], rules: Iterable[str]
                 said = f"no sink hears '{audience}'{did_you_mean(audience, heard)}"
                 reader.say_at(place, said)
             elif not sinks and audience not in (*PEOPLE, REVOPS):
-                said = f"'{audience}' is heard by no sink: name it in the hears of one, in deliver.sinks"
+                near = did_you_mean(audience, (*PEOPLE, REVOPS))
+                hint = near if "did you mean" in near else ": name it in the hears of a sink, in deliver.sinks"
+                said = f"no sink hears '{audience}'{hint}"
                 reader.say_at(place, said)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from wellwon.core.units import parse_date, parse_money, parse_percent
+from wellwon.policy.delivery_shape import DELIVER
 from wellwon.policy.forms import (
     KEY,
     Choice,
@@ -38,6 +39,7 @@ _ELSEWHERE: Final = {
     "tz": "calendar.zone",
     "zone": "calendar.zone",
     "startmonth": "calendar.start_month",
+    **{key.replace("_", ""): f"deliver.{key}" for key in DELIVER.keys},
 }
 """Keys that people write at the top, without case, ``_`` and ``-``, and where they belong."""
 _SECRETS: Final = frozenset(("token", "bottoken", "password", "secret", "signingsecret", "apikey", "url", "webhookurl"))
