@@ -11,7 +11,20 @@ import msgspec
 
 from wellwon.core.deal import COUNTS, FIRST, SCOPE_SAME, WHY, Deal
 from wellwon.core.model import BEST_CASE, COMMIT, DELETED, LOST, OPEN, WON, Norms, Ruleset, Segment
-from wellwon.core.rule import AMOUNT, CATEGORY, DATE, NEXT_STEP, PRICE, STAGE, STATUS, TOUCH, Finding, RuleSpec, View
+from wellwon.core.rule import (
+    ACTED,
+    AMOUNT,
+    CATEGORY,
+    DATE,
+    NEXT_STEP,
+    PRICE,
+    STAGE,
+    STATUS,
+    TOUCH,
+    Finding,
+    RuleSpec,
+    View,
+)
 from wellwon.core.units import format_date, format_money, format_percent
 from wellwon.policy.moves import HISTORIES, History
 
@@ -61,7 +74,7 @@ def circumstances_of(spec: RuleSpec, now: Situation) -> Iterator[Circumstance]:
             yield from _not_counted(history, now)
     if reads & STATUS and now.deal.status != OPEN:
         yield _closed(now)
-    yield from _later(spec, now)
+    yield from waits_for(spec, now)
     if reads & (PRICE | AMOUNT):
         yield from _prices(now)
     if reads & TOUCH and any(touch.inbound for touch in now.deal.touches):
@@ -73,9 +86,15 @@ def circumstances_of(spec: RuleSpec, now: Situation) -> Iterator[Circumstance]:
         yield from _dated(now)
     if reads & CATEGORY:
         yield from _category(now)
-    if reads & NEXT_STEP and now.deal.next_step:
-        said = f"the next step was written on {now.day(now.deal.next_step_at)}"
-        yield Circumstance("next-step", said, _deal(next_step=0, next_step_at=0))
+    if reads & NEXT_STEP:
+        yield _next_step(now)
+    if reads & ACTED and now.deal.acted_at:
+        said = f"a person last acted on {now.day(now.deal.acted_at)}"
+        yield Circumstance("acted", said, _deal(acted_at=now.deal.first_at, touches=()))
+    if not now.deal.created_by_person:
+        said = "it was not seen to be created by a person"
+        created = now.deal.created_at or now.deal.first_at
+        yield Circumstance("creation", said, _deal(created_by_person=True, creation_seen=True, created_at=created))
     yield from _segment(now)
 
 
@@ -157,6 +176,8 @@ def _prices(now: Situation) -> Iterator[Circumstance]:
     if cut and amount is not None and min(cut) < amount:
         said = f"the amount is {format_money(amount)} a year now"
         yield Circumstance("taken-back", said, _deal(amount=min(cut), term_months=None))
+    elif not deal.amount_told:
+        yield Circumstance("no-amount", "the amount was never written", _deal(amount_told=True))
     elif not amount:
         yield Circumstance("no-amount", "the amount is empty", _deal(amount=10**7))
     else:
@@ -231,12 +252,23 @@ def _stage(now: Situation) -> Iterator[Circumstance]:
 def _dated(now: Situation) -> Iterator[Circumstance]:
     deal, period = now.deal, now.view.period
     held = {move.new for move in deal.dates} | {move.old for move in deal.dates}
-    others = {day for day in (*held, period.end_day, period.end_day + 1) if day is not None} - {deal.close_date}
+    held |= {period.end_day, period.end_day + 1}
+    if deal.close_date is not None:
+        held.add(now.ruleset.calendar.period_of_day(deal.close_date).end_day)
+    others = {day for day in held if day is not None} - {deal.close_date}
     said = "the close date is empty" if deal.close_date is None else f"the close date is {format_date(deal.close_date)}"
     for day in sorted(others):
         yield Circumstance("close-date", said, _deal(close_date=day))
     if deal.dates:
         yield Circumstance("close-date", said, _deal(close_date=period.end_day, dates=()))
+
+
+def _next_step(now: Situation) -> Circumstance:
+    deal = now.deal
+    if not deal.next_step_at:
+        return Circumstance("next-step", "no next step was ever written", _deal(next_step_at=deal.first_at or 1))
+    said = f"the next step was written on {now.day(deal.next_step_at)}"
+    return Circumstance("next-step", said, _deal(next_step=0))
 
 
 def _category(now: Situation) -> Iterator[Circumstance]:
@@ -264,10 +296,13 @@ def _segment(now: Situation) -> Iterator[Circumstance]:
     )
 
 
-def _later(spec: RuleSpec, now: Situation) -> Iterator[Circumstance]:
+def waits_for(spec: RuleSpec, now: Situation) -> Iterator[Circumstance]:
     """What time alone will bring: rules that wait say when to ask them again."""
     view = now.view
-    spec.check(view, now.params)
+    try:
+        spec.check(view, now.params)
+    except Exception:  # a situation that cannot be waits for nothing
+        return
     if view.wake_at > now.at:
         until = now.day(view.wake_at)
         yield Circumstance("time", f"it is not yet {until}", lambda situation: replace(situation, at=view.wake_at))

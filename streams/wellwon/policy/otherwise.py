@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Final
 
 from wellwon.core.rule import CATEGORY, RuleSpec, param_fields
-from wellwon.policy.circumstances import Circumstance, Situation, circumstances_of
+from wellwon.policy.circumstances import Circumstance, Situation, circumstances_of, waits_for
 
 TOLD: Final = 4
 """Reasons that are told: more are no help."""
@@ -53,6 +53,9 @@ def _together(spec: RuleSpec, now: Situation, known: list[Circumstance], limits:
     for one in known:
         changed = one.otherwise(now)
         pairs += [_reason(one, threshold=said) for limit in limits if (said := limit.enough(spec, changed))]
+        pairs += [
+            _with_time(one, later) for later in waits_for(spec, changed) if _holds(spec, later.otherwise(changed))
+        ]
     if pairs:
         yield from pairs
         return
@@ -62,6 +65,11 @@ def _together(spec: RuleSpec, now: Situation, known: list[Circumstance], limits:
             if value != low.now and (said := high.enough(spec, low.at(now, value))):
                 yield Reason(("threshold", "threshold"), (low.taking(value), said))
                 break
+
+
+def _with_time(one: Circumstance, later: Circumstance) -> Reason:
+    day = later.said.rpartition(" ")[2]
+    return Reason((one.kind, later.kind), (one.said, f"without that it would hold only from {day} on"))
 
 
 def _of(count: int, spec: RuleSpec, now: Situation, known: list[Circumstance]) -> Iterator[Reason]:
