@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -177,6 +180,25 @@ def test_ctrl_c_leaves_a_partial_report(tmp_path: Path) -> None:
     assert "Traceback" not in stderr
     assert json.loads(stdout)["partial"] is True
     assert "This report is partial" in (tmp_path / "out.html").read_text()
+
+
+def test_a_terminal_shows_how_long_it_will_take(simulated: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wellwon", "backtest", str(simulated / "changes.jsonl"), "--json"],
+        stdout=subprocess.DEVNULL, stderr=theirs, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "streams"), "TERM": "xterm", "COLUMNS": "80"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux says so when the other side is closed
+        while some := os.read(ours, 65_536):
+            shown += some
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    plain = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", shown).decode()
+    assert re.search(r"reading .*100% \d:\d\d:\d\d", plain)
+    assert re.search(r"running .*100% \d:\d\d:\d\d", plain)
 
 
 def _reads(pid: int, name: str) -> bool:

@@ -15,7 +15,7 @@ from wellwon.history.report.words import (
     rule_sentence,
     times,
 )
-from wellwon.history.stats import DATA, INSUFFICIENT, MORE, Backtest, RuleResult
+from wellwon.history.stats import ANY, DATA, INSUFFICIENT, MORE, Backtest, RuleResult
 
 PRICE: Final = "price"
 PRESSURE: Final = "pressure"
@@ -66,7 +66,8 @@ def _lifts(results: list[RuleResult]) -> Iterator[Markup]:
     yield figure(
         "lifts",
         "How many times as often flagged deals were lost or slipped",
-        "The line at 1x is like deals that were not flagged. Where the bar stays clear of it, it is hardly chance.",
+        "The line at 1x is like deals that were not flagged. Where the bar stays clear of it, it is hardly chance. "
+        f'"{ANY[0].upper()}{ANY[1:]}" takes the rules of these families as one.',
         plot,
         ("Rule", "Flagged", "Lost or slipped", "Like deals", "Lift"),
         rows,

@@ -120,5 +120,9 @@ def _read(backtest: Backtest) -> Iterator[Markup]:
         yield element("p", f"Rows that could not be used: {info.rejected:,}.{where}")
     yield element("p", f"Policy: {backtest.policy}.")
     if backtest.since:
-        yield element("p", f"Flags are judged from {format_instant(backtest.since)} on; what was before is training.")
+        yield element(
+            "p",
+            f"Flags and messages are judged from {format_instant(backtest.since)} on, by norms of what was before. "
+            "Wins and forecast are those of all the history.",
+        )
     yield element("p", together("Made by wellwon ", __version__, ". Nothing in this page leaves your machine."))
