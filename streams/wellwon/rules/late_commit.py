@@ -101,6 +101,6 @@ def _was_committed(deal: Deal, period: Period, move: CategoryMove) -> bool:
     return any(
         standing(deal.categories, since + 1, deal.category) == COMMIT
         and reading.dated_in(period, standing(deal.dates, since + 1, deal.close_date))
-        for since in instants
+        for since in sorted(instants)
         if since < move.at
     )
