@@ -7,7 +7,7 @@ deals share them.
 from __future__ import annotations
 
 import zlib
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -44,14 +44,11 @@ from wellwon.core.model import DELETED, LOST, OPEN, WON, Ruleset
 from wellwon.core.price import line_changed, prepaid_changed, priced
 from wellwon.core.rule import ACTED, AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWNER, PRICE, STAGE, STATUS, TOUCH
 from wellwon.core.units import DAY
+from wellwon.core.unwritten import last_at
 
 DEFAULT_DATE_DAYS: Final = 7
 _PLAIN: Final = frozenset({"name", "account", "created_at", "currency", "deal_type", "pipeline", "labels", "next_step"})
 _PRICED: Final = frozenset({"amount", "discount_percent", "list_amount", "term_months"})
-
-# Where the deal keeps a field under another name.
-_KEPT_AS: Final = {"buyer_confirmed_date": "buyer_date"}
-_PRICED_TOO: Final = frozenset({"currency", "term_months", "prepaid_months"})
 
 replace = msgspec.structs.replace
 
@@ -120,32 +117,6 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
     if "owner_id" in values:
         mask |= _owner(deal, change, why)
     return mask
-
-
-def unwritten(deal: Deal, change: Change) -> Change:
-    """What is left of a change, marked late, that came after others had been folded into ``deal``.
-
-    A field that was written since keeps what it was given; of fields without a history only the empty ones are filled.
-    """
-    stage, price = _last(deal.stages), max(_last(deal.prices), _last(deal.amounts))
-    written = {
-        "close_date": _last(deal.dates), "forecast_category": _last(deal.categories), "owner_id": _last(deal.owners),
-        "stage": stage, "is_closed": stage, "is_won": stage, "next_step": deal.next_step_at,
-        "amount": price, "discount_percent": price, "list_amount": price,
-    }  # fmt: skip
-    line, at, left = change.kind == items.LINE_ITEM, change.at, {}
-    for name, value in change.values.items():
-        if line or name in written:
-            free = written.get(name, price) <= at
-        else:
-            free = not getattr(deal, _KEPT_AS.get(name, name), None) and (name not in _PRICED_TOO or price <= at)
-        if free:
-            left[name] = value
-    return replace(change, values=left, late=True)
-
-
-def _last(history: tuple[Any, ...]) -> int:
-    return history[-1].at if history else 0
 
 
 # --- fields without behaviour ---------------------------------------------------------------------------------
@@ -378,7 +349,7 @@ def _category(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
         if deal.stage not in pipeline.categories:
             return 0
         category = pipeline.categories[deal.stage]
-    if category == deal.category or (change.late and _last(deal.categories) > change.at):
+    if category == deal.category or (change.late and last_at(deal.categories) > change.at):
         return 0
     if not deal.category:
         why = FIRST

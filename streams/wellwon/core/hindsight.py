@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from wellwon.core.deal import Deal, decode_deal, encode_deal
-from wellwon.core.fold import fold, unwritten
+from wellwon.core.fold import fold
 from wellwon.core.items import (
     ACTIVITY,
     ANSWER,
@@ -31,6 +31,7 @@ from wellwon.core.model import Ruleset
 from wellwon.core.rule import EVERYTHING
 from wellwon.core.state import State
 from wellwon.core.units import HOUR, SECOND
+from wellwon.core.unwritten import unwritten
 
 IDS_KEPT: Final = 64
 IDS_KEPT_MS: Final = 72 * HOUR

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from wellwon.core.deal import COUNTS, AmountMove, standing
 from wellwon.core.model import COMMIT, LOST
-from wellwon.core.rule import AMOUNT, CATEGORY, STAGE, STATUS, TIME, WARNING, Finding, View, param, rule
+from wellwon.core.rule import AMOUNT, CATEGORY, IN_WINDOW, STAGE, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY, format_money
 from wellwon.rules import reading
 from wellwon.rules.reading import counted
@@ -51,7 +51,7 @@ class Params:
     severity=WARNING,
     reads=AMOUNT | CATEGORY | STAGE | STATUS | TIME,
     rests_on=AMOUNT,
-    premise=AMOUNT,
+    premise=AMOUNT | IN_WINDOW,
     params=Params,
     doc=__doc__,
     mode="shadow",

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from wellwon.core.calendar import Period
 from wellwon.core.deal import CORRECTION, COUNTS, CategoryMove, Deal, standing
 from wellwon.core.model import COMMIT, OPEN
-from wellwon.core.rule import CATEGORY, DATE, INFO, IS_OPEN, STAGE, STATUS, TIME, Finding, View, param, rule
+from wellwon.core.rule import CATEGORY, DATE, IN_WINDOW, INFO, IS_OPEN, STAGE, STATUS, TIME, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading
 from wellwon.rules.reading import counted
@@ -49,7 +49,7 @@ class Params:
     family="forecast",
     severity=INFO,
     reads=CATEGORY | DATE | STAGE | STATUS | TIME,
-    premise=CATEGORY | IS_OPEN,
+    premise=CATEGORY | IS_OPEN | IN_WINDOW,
     params=Params,
     doc=__doc__,
 )
