@@ -14,13 +14,13 @@ from wellwon.core.model import ALERT
 from wellwon.core.state import read_prefix
 from wellwon.core.units import HOUR, MINUTE
 from wellwon.core.wakes import Wakes
-from wellwon.deliver import digest, outbox, store
+from wellwon.deliver import digest, hours, outbox, store
 from wellwon.deliver.book import Book
-from wellwon.deliver.cards import AlertCard
+from wellwon.deliver.cards import AlertCard, CallCard, DigestCard
 from wellwon.deliver.directory import Address, Directory
 from wellwon.deliver.items import Alert, Reply, Win
 from wellwon.deliver.plan import OLD_MS, card_of, forgettable, plan, wake_at
-from wellwon.deliver.state import CAP, OLD, POST, QUIET, UPDATE, DealFile, Held, Message, Office, Page
+from wellwon.deliver.state import CAP, OLD, POST, QUIET, UPDATE, DealFile, Held, Message, Office, Page, Position
 from wellwon.deliver.telling import Item, Plan, Telling, Tick
 
 NEVER: Final = -1
@@ -158,6 +158,38 @@ class Desk:
         file = self._touched[key] = self._peek(key)
         return file
 
+    # --- the forecast call ----------------------------------------------------------------------------------------
+
+    def call_due(self, now: int) -> bool:
+        """Whether the forecast-call digest is to be made now; the first time it only notes when."""
+        weekly, office = self.directory.delivery.weekly_digest, self.office
+        if not weekly.to:
+            return False
+        if not office.call_due:
+            zone = self.directory.policy.calendar.zone
+            office.call_due = hours.next_time(now, zone, weekly.at, (weekly.weekday,))
+            self._office_changed = True
+        return now >= office.call_due
+
+    def called(self, now: int) -> None:
+        """Note that it was made."""
+        self.office.called_at, self.office.call_due = now, 0
+        self._office_changed = True
+
+    def position(self, deal: str) -> Position | None:
+        """How a deal stood at the last call, None where it was not seen by then."""
+        value = self.records.get(store.POSITION + deal.encode())
+        return None if value is None else store.decode(Position, value)
+
+    def keep_position(self, deal: str, position: Position | None) -> None:
+        """Remember how a deal stands at this call; None: it is over."""
+        key = store.POSITION + deal.encode()
+        self._changed[key] = None if position is None else self._encode(position, NEVER)
+
+    def win_of(self, deal: str) -> Win | None:
+        """The win of a deal, where there is one."""
+        return self._peek(deal.encode()).win
+
     # --- what is told ---------------------------------------------------------------------------------------------
 
     def _tell(self, key: bytes, file: DealFile, telling: Telling, now: int, since: int) -> None:
@@ -222,12 +254,15 @@ class Desk:
         if len(lines) == 1 and standing[0].reason in (QUIET, CAP):
             self._tell_one(book, standing[0], now)
         elif lines:
-            page = book.page
-            page.serial += 1
-            id_ = f"{book.address}/{page.serial}"
-            message = Message(id_, str(book.address), POST, f"digest:{page.serial}", digest.digest(lines, settled), now)
-            page.outbox.append(message)
-            self._collected.fresh.append((store.page_key(book.address), id_, message.address))
+            self.post(book.address, digest.digest(lines, settled), now)
+
+    def post(self, address: Address, card: DigestCard | CallCard, now: int) -> None:
+        """Tell an address something that is about many deals."""
+        page = self._book(address).page
+        page.serial += 1
+        id_ = f"{address}/{page.serial}"
+        page.outbox.append(Message(id_, str(address), POST, f"digest:{page.serial}", card, now))
+        self._collected.fresh.append((store.page_key(address), id_, str(address)))
 
     def _tell_one(self, book: Book, held: Held, now: int) -> None:
         key = held.deal.encode()

@@ -116,6 +116,16 @@ class Page(msgspec.Struct):
     serial: int = 0
 
 
+class Position(msgspec.Struct, array_like=True, frozen=True):
+    """How a deal stood at the last forecast call."""
+
+    status: int
+    amount: int | None
+    """Of a year, hundredths."""
+    currency: str
+    close_date: int | None
+
+
 class Office(msgspec.Struct):
     """What concerns no one deal."""
 

@@ -8,19 +8,20 @@ import msgspec
 
 from wellwon.core.state import PREFIX, read_prefix
 from wellwon.deliver.directory import Address
-from wellwon.deliver.state import DealFile, Held, Office, Page
+from wellwon.deliver.state import DealFile, Held, Office, Page, Position
 
 VERSION: Final = 1
 OFFICE: Final = b"\0office"
 PAGE: Final = b"\0page\0"
 HELD: Final = b"\0held\0"
+POSITION: Final = b"\0call\0"
 
-Entry = DealFile | Page | Held | Office
+Entry = DealFile | Page | Held | Office | Position
 _T = TypeVar("_T", bound=Entry)
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decoders: Final[dict[type, msgspec.msgpack.Decoder[Any]]] = {
-    kind: msgspec.msgpack.Decoder(kind) for kind in (DealFile, Page, Held, Office)
+    kind: msgspec.msgpack.Decoder(kind) for kind in (DealFile, Page, Held, Office, Position)
 }
 
 

@@ -21,6 +21,7 @@ from faust.types import TP
 
 from wellwon.core.output import DeadLetter
 from wellwon.core.units import parse_instant
+from wellwon.deliver import call
 from wellwon.deliver.cards import RawCard
 from wellwon.deliver.desk import Attempt, Desk
 from wellwon.deliver.directory import Address, Directory
@@ -36,6 +37,7 @@ from wellwon.runtime.pipeline import Entry, Pipeline
 from wellwon.runtime.settings import Settings
 from wellwon.runtime.standby import OneActive
 from wellwon.runtime.transport import Slice, use_slices
+from wellwon.runtime.week import latest_facts
 from wellwon.sinks.transport import Delivered, Later, Outcome, Parcel, Transport
 
 log = logging.getLogger(__name__)
@@ -335,8 +337,17 @@ class Deliver(Member):
         while True:
             if self.desk is not None and not self.suspended and not self._pipeline.full:
                 self.desk.settle(self.now())
-                self._flush()
+                if self.desk.call_due(self.now()):
+                    await self._hold_call(self.desk)
+                if self.desk is not None:
+                    self._flush()
             await asyncio.sleep(TICK_S)
+
+    async def _hold_call(self, desk: Desk) -> None:
+        """Make the forecast-call digest of a week's facts."""
+        facts = await asyncio.to_thread(latest_facts, self.settings)
+        if self.desk is desk and not self.suspended:
+            call.hold(desk, facts, self.now())
 
     async def observing(self) -> None:
         """Update the gauges every second."""

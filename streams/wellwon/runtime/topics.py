@@ -144,9 +144,9 @@ TOPICS: tuple[Topic, ...] = (
         value="fact.v1: how deals stand, for what is counted over deals; marks and policies among them",
         cleanup="delete",
         writers=("detect",),
-        readers=("rollup",),
+        readers=("rollup", "deliver (forecast call)"),
         partitions=1,
-        retention_ms=7 * DAY_MS,
+        retention_ms=9 * DAY_MS,  # deliver's weekly digest reads a week of them
         config={"max.message.bytes": str(CHANGE_BYTES)},
     ),
     Topic(
