@@ -112,7 +112,7 @@ def _run_part(job: tuple[Gathered, int, Policy, int]) -> _Part:
     found, runs, stages = _Part(b""), list[DealRun](), Counter[str]()
     for deal, changes in gathered.deals(part):
         for _, item in changes:
-            if isinstance(item, Change) and (stage := item.values.get("stage")):
+            if isinstance(item, Change) and (stage := item.values.get("stage")) and stage not in known:
                 stages[stage] += 1
         run = follower.follow(deal, changes, end)
         if run is None:
@@ -122,7 +122,7 @@ def _run_part(job: tuple[Gathered, int, Policy, int]) -> _Part:
         found.changes += run.changes
         found.fields.update(run.known)
         found.currencies[run.currency] += 1
-    found.stages = Counter({stage: count for stage, count in stages.items() if stage not in known})
+    found.stages = stages
     found.runs, found.failures = _encode(runs), follower.failures
     return found
 

@@ -122,7 +122,7 @@ def read_piece(job: _Reading) -> Read:
     found = Read(job.piece.size)
     parts, place = job.parts, job.folder / f"{job.number:06d}"
     kind_of, crc = job.view.writers.kind, zlib.crc32
-    people: dict[str, bool] = {}
+    people: dict[str, array[int] | None] = {}
     keys = [array("Q") for _ in range(KEY_GROUPS)]
     rows: list[list[Entry | Line]] = [[] for _ in range(parts)]
     first, last, held, seen = 1 << 62, 0, 0, 0
@@ -135,10 +135,9 @@ def read_piece(job: _Reading) -> Read:
                 continue
             if user:
                 if user not in people:
-                    people[user] = kind_of(user) == USER
-                if people[user]:
-                    key = key_of_row(user, at)
-                    keys[(key >> 32) % KEY_GROUPS].append(key)
+                    people[user] = keys[(key_of_row(user, at) >> 32) % KEY_GROUPS] if kind_of(user) == USER else None
+                if (some := people[user]) is not None:
+                    some.append(key_of_row(user, at))
         elif isinstance(row, Line):
             rows[crc(row.deal.encode()) % parts].append(row)
             at = row.item.at
@@ -155,10 +154,10 @@ def read_piece(job: _Reading) -> Read:
             found.blocks.append(_lay_down(rows, place, len(found.blocks)))
             rows, held = [[] for _ in range(parts)], 0
     found.blocks.append(_lay_down(rows, place, len(found.blocks)))
-    for group, some in enumerate(keys):
-        if some:
+    for group, together in enumerate(keys):
+        if together:
             with (job.folder / f"keys-{group}-{os.getpid()}").open("ab") as out:
-                some.tofile(out)
+                together.tofile(out)
     found.rows, found.first_at, found.last_at = seen, first if last else 0, last
     return found
 

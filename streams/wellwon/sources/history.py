@@ -10,8 +10,8 @@ then what is known of the time before is given as ``snapshot``, and the save is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any, Final, Protocol
 
@@ -98,15 +98,14 @@ class Format(Protocol):
         """What a deal's rows say that happened, in order of time; nothing for a deal without a history."""
 
 
-@dataclass(slots=True)
-class Save:
+class Save(msgspec.Struct, gc=False):
     """The fields of a deal after one save."""
 
     at: int
     user: str
     id: str
     values: dict[str, Any]
-    before: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] | None = None
     """What the row says of the time before it."""
     begins: bool = True
     """If this is the deal's first save, it created the deal."""
@@ -199,6 +198,14 @@ def long_id(text: str) -> str:
     return (salesforce_id(text) if len(text) == 15 else None) or text
 
 
+def remembered(known: dict[str, str], text: str, make: Callable[[str], str]) -> str:
+    """What ``make`` says of a text that will come again."""
+    if len(known) >= _CACHED:
+        known.clear()
+    made = known[text] = make(text)
+    return made
+
+
 def user_id(text: str) -> str:
     """Who wrote, as the core keeps it."""
     return long_id(text)[:TEXT_KEPT]
@@ -215,25 +222,26 @@ class Story:
         self._described = described
         self._now: dict[str, Any] | None = None
 
-    def tell(self, save: Save) -> Iterator[Told | Ignored]:
+    def tell(self, save: Save) -> list[Told | Ignored]:
         """What this save changed."""
+        found: list[Told | Ignored] = []
         now = self._now
         begins = now is None
         if now is None:
             now = self._now = dict(self._described)
             if save.begins:
                 now.update(save.values)
-                yield self._told(save, CREATED, filled(now))
-                return
+                return [self._told(save, CREATED, filled(now))]
             now.update(save.values)
-            now.update(save.before)
-            yield self._told(save, SNAPSHOT, filled(now), ":before")
+            now.update(save.before or {})
+            found.append(self._told(save, SNAPSHOT, filled(now), ":before"))
         values = {name: value for name, value in save.values.items() if now.get(name) != value}
         if values:
             now.update(values)
-            yield self._told(save, CHANGED, values)
+            found.append(self._told(save, CHANGED, values))
         elif not begins:
-            yield Ignored("no_difference")
+            found.append(Ignored("no_difference"))
+        return found
 
     def created(self, save: Save, values: dict[str, Any]) -> Told:
         """The deal's creation, where the export says it apart from what was written then."""

@@ -22,6 +22,7 @@ from wellwon.sources.history import (
     fields_by_plain_name,
     filled,
     long_id,
+    remembered,
     user_id,
 )
 from wellwon.sources.mapping import SourceView
@@ -90,16 +91,20 @@ class StageHistory:
             last = max(last, entry.at)
             deleted = max(deleted, entry.ended)
         story = Story(SOURCE, deal, view, described)
-        ordered = sorted((entry.at, entry.later, identity) for identity, entry in rows.items())
-        for at, later, identity in ordered:
+        for at, later, identity in sorted([(entry.at, entry.later, identity) for identity, entry in rows.items()]):
             entry = rows[identity]
             layout = layouts[entry.layout]
             assert isinstance(layout, _History)
-            save = Save(at, entry.user, f"sfh:{identity}", dict(zip(layout.fields, entry.values, strict=True)))
-            if entry.before is not None:
-                save.before = filled(dict(zip(layout.before, entry.before, strict=True)))
-            save.begins = not later and (not created or created + _A_DAY >= at)
-            yield from story.tell(save)
+            yield from story.tell(
+                Save(
+                    at,
+                    entry.user,
+                    f"sfh:{identity}",
+                    dict(zip(layout.fields, entry.values, strict=True)),
+                    None if entry.before is None else filled(dict(zip(layout.before, entry.before, strict=True))),
+                    not later and (not created or created + _A_DAY >= at),
+                )
+            )
         if deleted:
             # The export tells that the deal is in the recycle bin; the last touch of its rows is the best known time.
             yield story.deleted(max(deleted, last), f"sfh:{deal}")
@@ -178,16 +183,21 @@ class _History:
         self._user = find.place("createdbyid", "lastmodifiedbyid") if self._versions else find.place("createdbyid")
         self._deleted, self._stamp = find.place("isdeleted"), find.place("systemmodstamp")
         self._created = find.place("createddate") if self._versions else -1
+        self._ids: dict[str, str] = {}
+        self._users: dict[str, str] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._ids, self._users = {}, {}
         self._columns = [(place, ours, self._cells.known(ours)) for place, ours, _ in self._columns]
 
     def read(self, line: int, cells: Cells) -> Entry | Ignored | Rejected:
         """The save that a row holds."""
-        find, reader, place = self._find, self._cells, self._time
-        if (unnamed := find.named(line, cells, self._deal)) is not None:
-            return unnamed
+        find, reader, place, deal = self._find, self._cells, self._time, self._ids.get(cells[self._deal])
+        if deal is None:
+            if (unnamed := find.named(line, cells, self._deal)) is not None:
+                return unnamed
+            deal = remembered(self._ids, cells[self._deal], long_id)
         before: list[Any] | None = None
         ended = created = 0
         try:
@@ -217,10 +227,12 @@ class _History:
                 created = reader.dates.instant(cells[place])
         except ValueError as error:
             return find.rejected(line, cells, place, str(error))
-        deal = long_id(cells[self._deal])
         own = long_id(cells[self._id]) if self._id >= 0 else ""
         identity = f"{deal}@{at}" if self._versions else own
-        user = user_id(cells[self._user]) if self._user >= 0 else ""
+        user = ""
+        if self._user >= 0:
+            text = cells[self._user]
+            user = self._users[text] if text in self._users else remembered(self._users, text, user_id)
         return Entry(deal, at, user, identity, line, self._number, values, before, later, ended, created)
 
 
