@@ -94,8 +94,17 @@ def test_explain_prints_the_page_and_the_thresholds(name: str) -> None:
     spec = next(spec for spec in PATTERNS if spec.name == name)
     result = wellwon("explain", name)
     assert result.exit_code == 0
-    assert spec.doc in result.output
+    assert all(line.strip() in result.output for line in spec.doc.splitlines() if line[:1] not in ("#", "`"))
+    assert "```" not in result.output
+    assert "##" not in result.output
     assert all(field in result.output for field in spec.params.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("group", ["policy", "topics", "dead-letters", "deliver"])
+def test_help_cuts_no_sentence(group: str) -> None:
+    result = wellwon(group, "--help")
+    assert result.exit_code == 0
+    assert "..." not in result.output.partition("Commands:")[2]
 
 
 def test_explain_suggests() -> None:

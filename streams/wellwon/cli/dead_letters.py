@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from wellwon.cli.failure import BadInput
-from wellwon.cli.output import columns, counted, json_lines
+from wellwon.cli.output import Group, columns, counted, json_lines
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List, show and redrive what could not be processed."""
 

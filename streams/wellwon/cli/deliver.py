@@ -10,11 +10,12 @@ from pathlib import Path
 import click
 
 from wellwon.cli.failure import BadInput
+from wellwon.cli.output import Group
 
 SINKS = ("slack", "slack-webhook", "teams", "email", "webhook")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
     """Tell people: run a deliver worker until SIGTERM or Ctrl-C, with the settings of the environment.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from wellwon.cli.failure import BadInput
-from wellwon.cli.output import columns, is_terminal
+from wellwon.cli.output import columns, page
 from wellwon.core.rule import RuleSpec, param_fields
 from wellwon.rules import PATTERNS
 
@@ -27,14 +27,7 @@ def command(rule: str) -> None:
 
         raise BadInput(f"there is no rule '{rule}'{did_you_mean(rule, by_name)}")
     spec = by_name[rule]
-    page = f"# {spec.name}\n\n{spec.doc}\n"
-    if is_terminal():
-        from rich.console import Console
-        from rich.markdown import Markdown
-
-        Console().print(Markdown(page))
-    else:
-        click.echo(page)
+    page(f"# {spec.name}\n\n{spec.doc}\n")
     click.echo()
     _settings(spec)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import textwrap
@@ -53,3 +54,32 @@ def shown_name(file: str) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """``1 rule``, ``2 rules``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+class Group(click.Group):
+    """A command of commands. Its help gives the first sentence of each, folded, never cut."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.sentences().items()))
+
+    def sentences(self) -> dict[str, str]:
+        """What each command does, by name."""
+        return {name: command.get_short_help_str(10_000) for name, command in self.commands.items()}
+
+
+def page(markdown: str) -> None:
+    """Print a page: laid out in a terminal, as plain text in a pipe or where NO_COLOR is set."""
+    if is_terminal() and not os.environ.get("NO_COLOR"):
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(markdown))
+        return
+    fenced = False
+    for line in markdown.splitlines():
+        if line.startswith("```"):
+            fenced = not fenced
+        else:
+            click.echo(f"    {line}".rstrip() if fenced else line.lstrip("#").lstrip() if line[:1] == "#" else line)

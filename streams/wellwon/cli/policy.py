@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from wellwon.cli.failure import FAILED, BadInput
-from wellwon.cli.output import columns, counted, json_lines, shown_name
+from wellwon.cli.output import Group, columns, counted, json_lines, shown_name
 from wellwon.cli.reading import load
 from wellwon.core.units import day_of
 from wellwon.policy import Policy, PolicyError, PolicyProblem
@@ -31,7 +31,7 @@ MORE = {
 """Commands with a file of their own, ``cli/policy_<name>.py``, which is imported when it is run."""
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*super().list_commands(ctx), *MORE]
 
@@ -40,6 +40,10 @@ class _Commands(click.Group):
             return super().get_command(ctx, name)
         found: click.Command = import_module(f"wellwon.cli.policy_{name}").command
         return found
+
+    def sentences(self) -> dict[str, str]:
+        """Those of the commands here, and `MORE`."""
+        return super().sentences() | MORE
 
 
 @click.group(cls=_Commands)

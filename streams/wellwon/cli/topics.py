@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from wellwon.cli.failure import FAILED, Failed
-from wellwon.cli.output import columns, json_lines
+from wellwon.cli.output import Group, columns, json_lines
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List, create and verify the topics."""
 
