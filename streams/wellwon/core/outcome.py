@@ -69,9 +69,10 @@ class Outcomes:
             self._win(out, key, state)
         if exempt_until >= 0 and not 0 <= state.wake_at <= exempt_until and any(not a.closed_at for a in state.alerts):
             state.wake_at = exempt_until
-        if origin is not None and state.now.stage and (done.refolded or done.outcome == LATE or self._counts(state)):
-            record = fact_record(key, state, self._ruleset, origin[2], refolded=done.refolded)
-            out.facts.append((key, record))
+        if origin is not None and self._ruleset.group_rules and state.now.stage:
+            if done.refolded or done.outcome == LATE or self._counts(state):
+                record = fact_record(key, state, self._ruleset, origin[2], refolded=done.refolded)
+                out.facts.append((key, record))
         return state
 
     def _modes_of(self, key: bytes, state: State) -> tuple[dict[str, str], int]:

@@ -18,7 +18,7 @@ from wellwon.history.deal_run import DealRun, HistoryInfo
 from wellwon.history.follow import Follower
 from wellwon.history.workers import Workers
 from wellwon.policy import Policy, compile_policy
-from wellwon.rules import PATTERNS
+from wellwon.rules import RULES
 
 Progress = Callable[[str, int, int], None]
 """Hears what is done: ``reading`` or ``running``, how much of it, and how much there is in all."""
@@ -107,7 +107,7 @@ _decode = msgspec.msgpack.Decoder(list[DealRun]).decode
 def _run_part(job: tuple[Gathered, int, Policy, int]) -> _Part:
     gathered, part, policy, end = job
     # A rule's function does not travel between processes: its name does, and here it is again.
-    ruleset = compile_policy(replace(policy, specs=PATTERNS))
+    ruleset = compile_policy(replace(policy, specs=RULES))
     follower, known = Follower(ruleset), _stages(ruleset)
     found, runs, stages = _Part(b""), list[DealRun](), Counter[str]()
     for deal, changes in gathered.deals(part):
