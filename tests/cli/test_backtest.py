@@ -143,6 +143,10 @@ def test_rejected_rows_go_to_a_side_file(here: Path) -> None:
         (["none.csv"], "none.csv: no such file or directory"),
         (["history.csv", "--as-of", "soon"], "--as-of: 'soon' is not"),
         (["history.csv", "--split", "soon"], "--split: 'soon' is not"),
+        (
+            ["history.csv", "--split", "2027-01-01"],
+            "--split: the history ends at 2026-03-02T09:00:00Z: nothing is left",
+        ),
         (["history.csv", "--kind", "salesforce-histry"], "salesforce-history"),
         (["nothing.csv"], "nothing.csv"),
         (["history.csv", "--outcomes", "none.csv"], "none.csv"),

@@ -14,6 +14,8 @@ import click
 from wellwon.cli.failure import FAILED, INTERRUPTED, BadInput
 from wellwon.cli.output import counted, json_lines, shown_name
 from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kind_option, load, options_of
+from wellwon.core.units import format_instant
+from wellwon.history.replay import Change
 from wellwon.history.report.page import page
 from wellwon.history.retention import BadOutcomes, Fate, read_outcomes
 from wellwon.history.run import Progress, runs
@@ -69,15 +71,18 @@ def command(
     since = instant(split, policy, "--split")
     fates = _fates(outcomes)
     view, options = SourceView.of(policy), options_of(zone, dayfirst)
-    chosen = kind_named(kind) if kind else guess_kind(files)
     with _stopping() as stop, _progress() as progress:
+        chosen = kind_named(kind) if kind else guess_kind(files)
         if since is not None:
-            policy = trained(policy, Feed(chosen, files, view, options, lambda _: None), since)
+            feed = Feed(chosen, files, view, options, lambda _: None)  # what is rejected is told below
+            policy = trained(policy, _watched(feed, progress, stop.is_set), since)
         exports = Exports(chosen, files, view, options, Path(rejects))
         found = _backtest(exports, policy, end, since, fates, workers, progress, stop.is_set)
     if not found.info.changes and not found.info.partial:
         why = "".join(f"\n{note}" for note in found.info.notes)
         raise BadInput(f"nothing in {counted(found.info.rows, 'row')} can be used{_see(found)}{why}")
+    if since is not None and since >= found.info.as_of and not found.info.partial:
+        raise BadInput(f"--split: the history ends at {format_instant(found.info.as_of)}: nothing is left to judge")
     if report is not None:
         report.write_text(page(found), encoding="utf-8")
     _show(found, report, as_json)
@@ -99,6 +104,17 @@ def _backtest(
     for run in history:
         tally.add(run)
     return tally.result(history.info)
+
+
+def _watched(feed: Feed, progress: Progress, stop: Callable[[], bool]) -> Iterator[Change]:
+    """The changes of the training part, until it is to be stopped."""
+    total = feed.lines() or 0
+    for number, change in enumerate(feed):
+        if stop():
+            return
+        if number % 1_000 == 0:
+            progress("training", min(feed.read, total), total)
+        yield change
 
 
 def _fates(outcomes: str | None) -> dict[str, Fate] | None:
