@@ -72,6 +72,7 @@ def test_topics_are_made_compared_and_looked_after(site: Callable[[str], Site]) 
     assert well.code == 0, well.output
     assert "0 deals; a worker would start" in well.output
     assert "no worker is running" in well.output
+    assert "no rollup is running" in well.output
 
     with topics.admin(wellwon.settings) as admin:
         admin.create_partitions({"cli-topics.opportunity-changes": NewPartitions(3)})

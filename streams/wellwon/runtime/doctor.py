@@ -76,7 +76,8 @@ def examine(environment: Mapping[str, str] | None = None, *, quick: bool = False
         if all(entry is not None for entry in found.values()):
             if not quick:
                 yield _states(settings)
-            yield from _group(settings)
+            yield from _group(settings, topics.DETECT, "worker")
+            yield from _group(settings, topics.ROLLUP, "rollup")
             yield from _in_force(settings)
     except KafkaError as error:
         remedy = "see the broker's log; for a refused login check WELLWON_KAFKA_SECURITY, _USER, _PASSWORD, _CA"
@@ -208,31 +209,31 @@ def _states(settings: Settings) -> Verdict:
     return Verdict("states", "good", f"{deals:,} deals; a worker would start")
 
 
-def _group(settings: Settings) -> Iterator[Verdict]:
-    name = settings.topic(topics.CHANGES)
+def _group(settings: Settings, flow: topics.Flow, command: str) -> Iterator[Verdict]:
+    name, id_ = settings.topic(flow.log), topics.group_of(flow, settings)
     committed: dict[Any, Any] = {}
     group: dict[str, Any] = {}
     # A cluster on which no group ever met has no coordinator yet.
     with topics.admin(settings) as client, suppress(*NO_COORDINATOR):
-        committed = client.list_group_offsets([settings.group]).get(settings.group, {})
-        group = client.describe_groups([settings.group]).get(settings.group, {})
+        committed = client.list_group_offsets([id_]).get(id_, {})
+        group = client.describe_groups([id_]).get(id_, {})
     workers = len(group.get("members", ()))
-    said = f"{workers} running" if workers else "no worker is running"
-    yield Verdict("workers", "good" if workers else "note", said, "" if workers else "wellwon worker")
-    behind = _behind(settings, {part.partition: at.offset for part, at in committed.items() if part.topic == name})
+    said = f"{workers} running" if workers else f"no {command} is running"
+    yield Verdict(f"{command}s", "good" if workers else "note", said, "" if workers else f"wellwon {command}")
+    done = {part.partition: at.offset for part, at in committed.items() if part.topic == name}
+    behind = _behind(settings, name, done)
     if behind:
         said = f"{behind:,} records are to be processed"
-        yield Verdict("workers", "note", said, "" if workers else "they wait for a worker")
+        yield Verdict(f"{command}s", "note", said, "" if workers else f"they wait for a {command}")
 
 
-def _behind(settings: Settings, committed: Mapping[int, int]) -> int:
+def _behind(settings: Settings, name: str, committed: Mapping[int, int]) -> int:
     from kafka import KafkaConsumer, TopicPartition
 
     from wellwon.runtime.connection import kafka_python
 
     consumer = KafkaConsumer(**kafka_python(settings), enable_auto_commit=False)
     try:
-        name = settings.topic(topics.CHANGES)
         parts = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name) or ()]
         starts, ends = consumer.beginning_offsets(parts), consumer.end_offsets(parts)
         return sum(ends[part] - max(starts[part], committed.get(part.partition, 0)) for part in parts)

@@ -24,7 +24,7 @@ def build_rollup(settings: Settings) -> Detect:
     Time comes with the facts, as marks: it writes no clock records.
     """
     policy = read_policy(settings.policy).text
-    settings = replace(settings, group=f"{settings.group}-rollup", partitions=1, clock="log")
+    settings = replace(settings, group=topics.group_of(topics.ROLLUP, settings), partitions=1, clock="log")
 
     def make_core(_number: int, store: dict[bytes, bytes], generation: int) -> Core:
         return Rollup(policy, store, compile_text, epoch=settings.epoch, generation=generation)

@@ -187,6 +187,11 @@ FLOWS = {flow.states: flow for flow in (DETECT, ROLLUP)}
 """By where the states are that belong to offsets of a log."""
 
 
+def group_of(flow: Flow, settings: Settings) -> str:
+    """Return the consumer group of a flow's workers."""
+    return settings.group if flow is DETECT else f"{settings.group}-{flow.name}"
+
+
 def raw_topic(source: str) -> Topic:
     """Return the topic of a source's own events. One partition: bulk edits are seen before the split by deal."""
     return Topic(
