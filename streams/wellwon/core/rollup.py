@@ -276,7 +276,8 @@ class Rollup:
             counting = [
                 fact
                 for fact in deals
-                if fact.deal_type in active.deal_types and not uncounted(name, fact, view.at, view.ruleset)
+                if fact.deal_type in active.deal_types
+                and not (view.ruleset.exemptions and uncounted(name, fact, view.at, view.ruleset))
             ]
             asked = GroupView(counting, view.period, view.at, view.ruleset)
             try:
