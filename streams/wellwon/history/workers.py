@@ -57,7 +57,12 @@ class Workers:
             while True:
                 for job in islice(left, self._count * AHEAD - len(waiting)):
                     waiting.append(self._pool.submit(_without_collector, function, job))
-                if not waiting or self._stop():
+                if not waiting:
+                    return
+                if self._stop():
+                    # What has begun is finished, and counts.
+                    begun = [future for future in waiting if not future.cancel()]
+                    yield from (future.result() for future in begun)
                     return
                 try:
                     result = waiting[0].result(_LOOK_S)

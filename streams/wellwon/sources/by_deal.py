@@ -41,8 +41,9 @@ from wellwon.sources.whole import open_table
 
 BLOCK: Final = 60_000
 """Rows held in memory while a piece is read."""
-PART_BYTES: Final = 6 << 20
-"""Bytes of input per part; as objects in memory that is some ten times as much."""
+PART_BYTES: Final = 1 << 20
+"""Bytes of input per part: as objects in memory some ten times as much, and a second of work, for it is run to its end
+when somebody wants to stop."""
 KEY_GROUPS: Final = 16
 SHOWN: Final = 10
 

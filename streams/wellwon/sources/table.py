@@ -19,8 +19,8 @@ from typing import BinaryIO, Final, Protocol, TextIO
 from wellwon.sources.change import Rejected
 
 STDIN: Final = "-"
-PIECE: Final = 16 << 20
-"""Bytes of a file that are read in one piece."""
+PIECE: Final = 4 << 20
+"""Bytes of a file that are read in one piece, a second of work."""
 
 _DELIMITERS: Final = ",;\t|"
 _BOMS: Final = (
