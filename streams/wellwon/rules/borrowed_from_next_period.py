@@ -36,7 +36,7 @@ from wellwon.core.group import GroupView, dated, group_rule, in_main_currency, w
 from wellwon.core.records import short_money
 from wellwon.core.rule import AMOUNT, DATE, TEAM_SUBJECT, WARNING, Finding, param
 from wellwon.core.units import DAY
-from wellwon.rules.reading import counted, dated_in
+from wellwon.rules.reading import counted, dated_in, percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def RULE(view: GroupView, params: Params) -> Finding | None:
     pipeline = sum(fact.amount or 0 for fact in counting if fact.deal not in names)
     if not pulled or pulled * 100 <= pipeline * params.share:
         return None
-    share = f"{pulled * 100 // pipeline} % of" if pipeline else "more than"
+    share = f"{percent(pulled * 1_000 // pipeline * 10)} of" if pipeline else "more than"
     title = f"{short_money(pulled, currency)} pulled in from {following.label}: {share} the pipeline it begins with"
     evidence = {
         "pulled_in": short_money(pulled, currency),

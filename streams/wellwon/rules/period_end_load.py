@@ -35,7 +35,7 @@ from wellwon.core.group import GroupView, group_rule, in_main_currency
 from wellwon.core.records import short_money
 from wellwon.core.rule import AMOUNT, HIGH, TEAM_SUBJECT, WARNING, Finding, param
 from wellwon.core.units import DAY
-from wellwon.rules.reading import counted
+from wellwon.rules.reading import counted, percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ def RULE(view: GroupView, params: Params) -> Finding | None:
     if late * 100 <= value * params.share:
         return None
     severity = HIGH if late * 100 > value * params.high_share else WARNING
-    percent = late * 100 // value
-    title = f"{percent} % of the value won in {period.label} closed in its last {counted(params.last_days, 'day')}"
+    share = percent(late * 1_000 // value * 10)
+    title = f"{share} of the value won in {period.label} closed in its last {counted(params.last_days, 'day')}"
     evidence = {
-        "share_percent": percent,
+        "share": share,
         "value": short_money(value, currency),
         "late_value": short_money(late, currency),
         "wins": len(counting),
