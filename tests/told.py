@@ -124,13 +124,13 @@ class Play:
 
     def __post_init__(self) -> None:
         self.desk = Desk(self.records, self.directory)
-        self.desk.office.introduced = self.introduced
+        self.desk.ledger.office.introduced = self.introduced
         self.waiting: list[tuple[bytes, str, str]] = []
 
     def restart(self) -> None:
         """A successor takes over from what was written."""
         self.desk = Desk(self.records, self.directory)
-        self.desk.office.introduced |= self.introduced
+        self.desk.ledger.office.introduced |= self.introduced
         self.waiting = self.desk.outstanding()
 
     def _item(self, item: Alert | Win | Reply, record: bytes) -> None:

@@ -31,7 +31,7 @@ WEEK_MS: Final = 7 * DAY
 
 def hold(desk: Desk, facts: Iterable[Fact], now: int) -> None:
     """Make the digest of the latest fact of each deal that changed, tell whom the policy names, and remember."""
-    directory, since = desk.directory, desk.office.called_at or now - WEEK_MS
+    directory, since = desk.directory, desk.ledger.office.called_at or now - WEEK_MS
     calendar = directory.policy.calendar.build()
     found: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
     for fact in facts:

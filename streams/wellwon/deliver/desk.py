@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wellwon.core.model import ALERT
-from wellwon.core.state import read_prefix
 from wellwon.core.units import HOUR, MINUTE
 from wellwon.core.wakes import Wakes
 from wellwon.deliver import digest, hours, outbox, store
@@ -19,11 +18,11 @@ from wellwon.deliver.book import Book
 from wellwon.deliver.cards import AlertCard, CallCard, DigestCard
 from wellwon.deliver.directory import Address, Directory
 from wellwon.deliver.items import Alert, Reply, Win
+from wellwon.deliver.ledger import Ledger
 from wellwon.deliver.plan import OLD_MS, card_of, forgettable, plan, wake_at
-from wellwon.deliver.state import CAP, OLD, POST, QUIET, UPDATE, DealFile, Held, Message, Office, Page, Position
+from wellwon.deliver.state import CAP, OLD, POST, QUIET, UPDATE, DealFile, Held, Message, Position
 from wellwon.deliver.telling import Item, Plan, Telling, Tick
 
-NEVER: Final = -1
 STANDING: Final = 5
 """Messages about one headline at one address that are kept true: the last ones, where it rang more often."""
 
@@ -60,31 +59,10 @@ class Desk:
         self, records: dict[bytes, bytes], directory: Directory, *, epoch: int = 0, generation: int = 0
     ) -> None:
         """``records`` are the stored ones by key; they are kept up to date as `collect` is called."""
-        self.records = records
         self.directory = directory
-        self.epoch, self.generation = epoch, generation
-        prefixes = {key: read_prefix(value) for key, value in records.items()}
-        self._serial = max((prefix.offset for prefix in prefixes.values()), default=0)
-        self._wakes = Wakes((prefix.wake_at, key) for key, prefix in prefixes.items() if prefix.wake_at >= 0)
-        self._touched: dict[bytes, DealFile] = {}
-        self._changed: dict[bytes, bytes | None] = {}
+        self.ledger = Ledger(records, epoch=epoch, generation=generation)
+        self._wakes = Wakes(self.ledger.wakes())
         self._collected = Collected()
-        self._books = self._read_books()
-        self._turned: set[Address] = set()
-        """Addresses whose page changed."""
-        office = records.get(store.OFFICE)
-        self.office = Office(introduced=bool(records)) if office is None else store.decode(Office, office)
-        self._office_changed = office is None
-
-    def _read_books(self) -> dict[Address, Book]:
-        pages: dict[Address, Page] = {}
-        held: dict[Address, list[Held]] = {}
-        for key, value in self.records.items():
-            if key.startswith(store.PAGE):
-                pages[store.address_in(key)] = store.decode(Page, value)
-            elif key.startswith(store.HELD):
-                held.setdefault(store.address_in(key), []).append(store.decode(Held, value))
-        return {a: Book(a, pages.get(a), held.get(a, ())) for a in pages.keys() | held.keys()}
 
     # --- what comes in --------------------------------------------------------------------------------------------
 
@@ -96,34 +74,27 @@ class Desk:
 
     def settle(self, now: int, limit: int = 200) -> bool:
         """Apply what falls due by ``now``, at most ``limit`` deals of it; tell whether there may be more."""
-        office = self.office
+        office = self.ledger.office
         if not office.introduced and 0 < office.first_until <= now:
-            office.introduced = self._office_changed = True
-        for book in list(self._books.values()):
+            self.ledger.turn_office().introduced = True
+        for book in list(self.ledger.books.values()):
             if 0 <= book.wake_at <= now:
                 self._release(book, now)
         for _ in range(limit):
-            key = self._wakes.next_due(now, self._wake_of)
+            key = self._wakes.next_due(now, self.ledger.wake_of)
             if key is None:
                 return False
             self._apply(key, Tick(), now, first=False, record=b"", since=now)
         return True
 
-    def _wake_of(self, key: bytes) -> int:
-        if (file := self._touched.get(key)) is not None:
-            return wake_at(file)
-        value = self.records.get(key)
-        return NEVER if value is None else read_prefix(value).wake_at
-
     def _apply(self, key: bytes, item: Item, now: int, *, first: bool, record: bytes, since: int) -> None:
-        file = self._file(key)
+        file = self.ledger.file(key)
         made = plan(file, item, now, self.directory, first=first, record=record)
         self._count(made)
         for telling in made.tellings:
             self._tell(key, file, telling, now, since)
         if isinstance(item, Tick) and forgettable(file, now):
-            self._changed[key] = None
-            del self._touched[key]
+            self.ledger.forget(key)
         else:
             self._wakes.note(key, wake_at(file))
 
@@ -136,59 +107,46 @@ class Desk:
 
     def _first(self, alert: Alert, now: int) -> bool:
         """Whether an alert belongs to the report of the first connection; an open one keeps that from being over."""
-        office = self.office
+        office = self.ledger.office
         if office.introduced or (office.first_until and now >= office.first_until):
             return False
         if alert.open and alert.mode == ALERT:
             office.first_since = office.first_since or now
             quiet = max(MINUTE, self.directory.delivery.settle_minutes * MINUTE)
             office.first_until = min(now + quiet, office.first_since + HOUR)
-            self._office_changed = True
+            self.ledger.turn_office()
         return True
-
-    def _peek(self, key: bytes) -> DealFile:
-        """A deal's file, to be read only."""
-        if (file := self._touched.get(key)) is not None:
-            return file
-        value = self.records.get(key)
-        return DealFile() if value is None else store.decode(DealFile, value)
-
-    def _file(self, key: bytes) -> DealFile:
-        """A deal's file, of which something is about to change."""
-        file = self._touched[key] = self._peek(key)
-        return file
 
     # --- the forecast call ----------------------------------------------------------------------------------------
 
     def call_due(self, now: int) -> bool:
         """Whether the forecast-call digest is to be made now; the first time it only notes when."""
-        weekly, office = self.directory.delivery.weekly_digest, self.office
+        weekly, office = self.directory.delivery.weekly_digest, self.ledger.office
         if not weekly.to:
             return False
         if not office.call_due:
             zone = self.directory.policy.calendar.zone
             office.call_due = hours.next_time(now, zone, weekly.at, (weekly.weekday,))
-            self._office_changed = True
+            self.ledger.turn_office()
         return now >= office.call_due
 
     def called(self, now: int) -> None:
         """Note that it was made."""
-        self.office.called_at, self.office.call_due = now, 0
-        self._office_changed = True
+        office = self.ledger.turn_office()
+        office.called_at, office.call_due = now, 0
 
     def position(self, deal: str) -> Position | None:
         """How a deal stood at the last call, None where it was not seen by then."""
-        value = self.records.get(store.POSITION + deal.encode())
+        value = self.ledger.records.get(store.POSITION + deal.encode())
         return None if value is None else store.decode(Position, value)
 
     def keep_position(self, deal: str, position: Position | None) -> None:
         """Remember how a deal stands at this call; None: it is over."""
-        key = store.POSITION + deal.encode()
-        self._changed[key] = None if position is None else self._encode(position, NEVER)
+        self.ledger.keep(store.POSITION + deal.encode(), position)
 
     def win_of(self, deal: str) -> Win | None:
         """The win of a deal, where there is one."""
-        return self._peek(deal.encode()).win
+        return self.ledger.peek(deal.encode()).win
 
     # --- what is told ---------------------------------------------------------------------------------------------
 
@@ -205,7 +163,7 @@ class Desk:
             return
         reason = telling.hold
         if not telling.free and not reason:
-            reason = self._book(telling.address).admit(now, self.directory)
+            reason = self.ledger.book(telling.address).admit(now, self.directory)
         if reason and isinstance(telling.card, AlertCard):
             self._hold(key, file, telling.address, telling.mark, reason, now, again=telling.again)
         else:
@@ -227,26 +185,18 @@ class Desk:
     ) -> None:
         if not again and (told := file.told.get(mark, {}).get(str(address))) is not None:
             told.digest = True
-        held = self._book(address).hold(key.decode(), mark, reason, now, self.directory)
+        held = self.ledger.book(address).hold(key.decode(), mark, reason, now, self.directory)
         if held is not None:
-            self._changed[store.held_key(address, held)] = self._encode(held, NEVER)
+            self.ledger.keep(store.held_key(address, held), held)
             self._collected.counts["held", reason] += 1
-
-    def _book(self, address: Address) -> Book:
-        """The book of an address, of which something is about to change."""
-        self._turned.add(address)
-        if (book := self._books.get(address)) is None:
-            book = self._books[address] = Book(address)
-        return book
 
     def _release(self, book: Book, now: int) -> None:
         """Tell what was held back: one digest, or the message itself where it is only one that came too late."""
-        self._turned.add(book.address)
-        released = book.release(now)
+        released = self.ledger.book(book.address).release(now)
         lines, standing = [], []
         for held in released:
-            self._changed[store.held_key(book.address, held)] = None
-            if (line := digest.line(self._peek(held.deal.encode()), held)) is not None:
+            self.ledger.keep(store.held_key(book.address, held), None)
+            if (line := digest.line(self.ledger.peek(held.deal.encode()), held)) is not None:
                 lines.append(line)
                 standing.append(held)
         settled = len(released) - len(lines)
@@ -258,7 +208,7 @@ class Desk:
 
     def post(self, address: Address, card: DigestCard | CallCard, now: int) -> None:
         """Tell an address something that is about many deals."""
-        page = self._book(address).page
+        page = self.ledger.book(address).page
         page.serial += 1
         id_ = f"{address}/{page.serial}"
         page.outbox.append(Message(id_, str(address), POST, f"digest:{page.serial}", card, now))
@@ -266,7 +216,7 @@ class Desk:
 
     def _tell_one(self, book: Book, held: Held, now: int) -> None:
         key = held.deal.encode()
-        file = self._file(key)
+        file = self.ledger.file(key)
         again = False
         if (told := file.told.get(held.mark, {}).get(str(book.address))) is not None:
             again, told.digest = not told.digest, False
@@ -276,24 +226,16 @@ class Desk:
 
     def outstanding(self) -> list[tuple[bytes, str, str]]:
         """Key, message id and address of everything that is on its way, in order: what a successor goes on with."""
-        found = []
-        for key in self.records:
-            if key.startswith(store.PAGE):
-                waiting = self._books[store.address_in(key)].page.outbox
-            elif key.startswith(b"\0"):
-                continue
-            else:
-                waiting = self._peek(key).outbox
-            found += [(key, message.id, message.address) for message in waiting]
-        return found
+        waiting = self.ledger.outboxes()
+        return [(key, message.id, message.address) for key, outbox_ in waiting for message in outbox_]
 
     def attempt(self, key: bytes, id_: str, now: int) -> Attempt | None:
         """Note that a message goes out now (once this is written); None where it need not any more."""
-        out = self._outbox(key)
+        out = self.ledger.outbox(key)
         message = outbox.find(out, id_)
         if message is None:
             return None
-        file = self._touched.get(key)
+        file = None if key.startswith(store.PAGE) else self.ledger.file(key)
         refs: list[str] = []
         thread = ""
         if file is not None:
@@ -316,60 +258,37 @@ class Desk:
 
     def sent(self, key: bytes, id_: str, ref: str) -> None:
         """Note that the sink took a message; ``ref`` is its reference, empty where there is none."""
-        out = self._outbox(key)
+        out = self.ledger.outbox(key)
         message = outbox.find(out, id_)
         if message is None:
             return
         out.remove(message)
-        if ref and message.kind == POST and (file := self._touched.get(key)) is not None:
+        if ref and message.kind == POST and not key.startswith(store.PAGE):
+            file = self.ledger.file(key)
             mark = f"{message.address} {message.mark}"
             file.refs[mark] = [*(file.refs.get(mark, []) if message.again else []), ref][-STANDING:]
             file.refs.setdefault(message.address, [ref])
 
     def put_off(self, key: bytes, id_: str) -> None:
         """Note that the sink did certainly not take a message, and that it will be sent again."""
-        if (message := outbox.find(self._outbox(key), id_)) is not None:
+        if (message := outbox.find(self.ledger.outbox(key), id_)) is not None:
             message.attempted = False
 
     def give_up(self, key: bytes, id_: str) -> Message | None:
         """Drop a message that the sink will not take, and return it."""
-        out = self._outbox(key)
+        out = self.ledger.outbox(key)
         message = outbox.find(out, id_)
         if message is None:
             return None
         out.remove(message)
-        file = self._touched.get(key)
-        if message.kind == POST and file is not None and (told := file.told.get(message.mark)) is not None:
-            told.pop(message.address, None)
+        if message.kind == POST and not key.startswith(store.PAGE):
+            self.ledger.file(key).told.get(message.mark, {}).pop(message.address, None)
         return message
-
-    def _outbox(self, key: bytes) -> list[Message]:
-        if key.startswith(store.PAGE):
-            return self._book(store.address_in(key)).page.outbox
-        return self._file(key).outbox
 
     # --- what is written ------------------------------------------------------------------------------------------
 
     def collect(self) -> Collected:
         """What changed since the last time."""
         found, self._collected = self._collected, Collected()
-        for key, file in self._touched.items():
-            self._changed.setdefault(key, self._encode(file, wake_at(file)))
-        for address in self._turned:
-            book = self._books[address]
-            self._changed[store.page_key(address)] = self._encode(book.page, NEVER)
-        if self._office_changed:
-            self._changed[store.OFFICE] = self._encode(self.office, NEVER)
-        found.states = self._changed
-        for key, value in self._changed.items():
-            if value is None:
-                self.records.pop(key, None)
-            else:
-                self.records[key] = value
-        self._touched, self._changed, self._office_changed = {}, {}, False
-        self._turned.clear()
+        found.states = self.ledger.write()
         return found
-
-    def _encode(self, entry: store.Entry, wake: int) -> bytes:
-        self._serial += 1
-        return store.encode(entry, epoch=self.epoch, generation=self.generation, serial=self._serial, wake_at=wake)

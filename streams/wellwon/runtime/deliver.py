@@ -284,7 +284,7 @@ class Deliver(Member):
             self._let_go()
             await self._restore(generation)
         assert self.desk is not None
-        self.desk.generation = self._changelog.generation = generation
+        self.desk.ledger.generation = self._changelog.generation = generation
         if self.resume(revocations):
             self._flush()
 
@@ -370,7 +370,7 @@ class Deliver(Member):
             keys = await asyncio.to_thread(zombies.overwritten, self.settings, topic, 0, ranges, changelog.generation)
             changelog.foreign = [found for found in changelog.foreign if found not in ranges]
             if self.desk is not None and changelog is self._changelog:
-                states = {key: self.desk.records.get(key) for key in keys}
+                states = {key: self.desk.ledger.records.get(key) for key in keys}
                 self._pipeline.push(Entry(-1, 0, states, entered=time.monotonic()))
 
     async def close(self) -> None:

@@ -6,13 +6,21 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 from typing import Final
+
+import msgspec
 
 from wellwon.deliver.cards import RawCard
 
 PREFIX: Final = "whsec_"
 KEY_BYTES: Final = (24, 64)
+
+
+class _When(msgspec.Struct):
+    at: str
+
+
+_WHEN: Final = msgspec.json.Decoder(_When)
 
 
 class BadSecret(ValueError):
@@ -33,9 +41,8 @@ def key_of(secret: str) -> bytes:
 
 def body(card: RawCard) -> bytes:
     """What is posted: the record as it was published, with its kind and time."""
-    record = json.loads(card.record)
-    whole = {"type": card.schema, "timestamp": record.get("at", ""), "data": record}
-    return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
+    at = _WHEN.decode(card.record).at.encode()
+    return b'{"type":"%b","timestamp":"%b","data":%b}' % (card.schema.encode(), at, card.record)
 
 
 def headers(id_: str, at: int, content: bytes, keys: list[bytes]) -> dict[str, str]:
