@@ -185,7 +185,8 @@ scalars = st.one_of(
 )
 KEYS = """
 rules segments pipelines name open won lost when norms calendar table writers fields late-discount points mode
-amount_min admin zone kind
+amount_min admin zone kind deliver routes to sinks hears channels exemptions until reason deals crm salesforce write
+plan_rates reporting_currency escalation severities quiet_hours begin made history first last wins norms_file
 """
 keys = st.one_of(st.sampled_from(KEYS.split()), st.text(max_size=6))
 trees = st.recursive(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +83,29 @@ def test_any_form_of_policy_can_be_published(text: str) -> None:
     norms = written(NormsFile(20_000, 19_000, 19_900, {"default": SegmentNorms(30, Figure(1_000, 30))}))
     found = load_policy(published(text, NormsText(norms, "n.yaml")), rules=RULES)
     assert found.segments[0].norms == Norms(30, 1_000)
+
+
+words = st.text("abc :#'\"\\n-0.é", min_size=1, max_size=8).filter(str.strip)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "window_days": st.integers(1, 20),
+            "rules": st.dictionaries(st.sampled_from([r.name for r in RULES]), st.sampled_from(["off", "shadow"])),
+            "writers": st.fixed_dictionaries({}, optional={"admin": st.lists(words | st.just("0012"), max_size=3)}),
+            "fields": st.dictionaries(words, st.sampled_from(["labels.x", "labels.0", None]), max_size=3),
+        },
+    ),
+    st.booleans(),
+)
+def test_whatever_the_policy_says_it_is_published_unchanged(tree: dict[str, object], flow: bool) -> None:
+    text = yaml.safe_dump({**tree, "norms_file": "n.yaml"}, default_flow_style=flow, allow_unicode=True)
+    norms = NormsText(
+        written(NormsFile(20_000, 19_000, 19_900, {"default": SegmentNorms(30, Figure(7, 30))})), "n.yaml"
+    )
+    assert load_policy(published(text, norms), rules=RULES) == load_policy(text, rules=RULES, norms=norms)
 
 
 def test_a_policy_without_norms_is_published_as_it_is_written() -> None:
