@@ -68,6 +68,9 @@ class Gathered(Protocol):
     def size(self, part: int) -> int:
         """How much a part is, in any unit."""
 
+    def only(self, part: int) -> Gathered:
+        """The same for a job on one part, which may travel to another process."""
+
     def deals(self, part: int) -> Iterator[tuple[str, list[tuple[int, DealItem]]]]:
         """The deals of a part with their changes, each with the time that the log had told when it came."""
 
@@ -164,7 +167,7 @@ class Runs:
             total, deals = _Part(b""), 0
             done, size = 0, sum(map(gathered.size, range(gathered.parts)))
             parts = range(gathered.parts if gathered.complete else 0)
-            jobs = [(gathered, part, travels, end) for part in parts]
+            jobs = [(gathered.only(part), part, travels, end) for part in parts]
             finished = 0
             for number, part in enumerate(workers.spread(_run_part, jobs)):
                 finished += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -83,9 +83,9 @@ def edits_of(deal: str, items: list[Item], keys: frozenset[int]) -> Iterable[Edi
             yield Edit(order, deal, item.at, item.source_id, item.writer, item.commit, item.bulk)
 
 
-def bulk_of(edits: Iterable[Edit], limit: int) -> Bulk:
-    """Judge the edits of all deals."""
-    found, watch, seen = Bulk(), BulkEdits(limit), set[bytes]()
+def bulk_of(edits: Iterable[Edit], limit: int, part_of: Callable[[str], int]) -> dict[int, Bulk]:
+    """Judge the edits of all deals; what was found, by the part that a deal is in."""
+    found, watch, seen = dict[int, Bulk](), BulkEdits(limit), set[bytes]()
     for edit in sorted(edits):
         if edit.id in seen:
             continue
@@ -100,10 +100,10 @@ def bulk_of(edits: Iterable[Edit], limit: int) -> Bulk:
         )
         if bulk is None:
             continue
-        found.touched[edit.id] = bulk.touched
+        found.setdefault(part_of(edit.deal), Bulk()).touched[edit.id] = bulk.touched
         for deal, ids in bulk.earlier.items():
             item = Reclassified(edit.at, tuple(bytes.fromhex(one) for one in ids))
-            found.earlier.setdefault(deal, []).append((edit.order, item))
+            found.setdefault(part_of(deal), Bulk()).earlier.setdefault(deal, []).append((edit.order, item))
     return found
 
 

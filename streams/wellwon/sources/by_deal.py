@@ -12,7 +12,8 @@ import zlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,11 +119,16 @@ class Read:
     last_at: int = 0
 
 
+def part_of(deal: str, parts: int) -> int:
+    """The part that a deal is in."""
+    return zlib.crc32(deal.encode()) % parts
+
+
 def read_piece(job: _Reading) -> Read:
     """Read a piece and lay its rows down by part."""
     found = Read(job.piece.size)
     parts, place = job.parts, job.folder / f"{job.number:06d}"
-    kind_of, crc = job.view.writers.kind, zlib.crc32
+    kind_of = job.view.writers.kind
     people: dict[str, array[int] | None] = {}
     keys = [array("Q") for _ in range(KEY_GROUPS)]
     rows: list[list[Entry | Line]] = [[] for _ in range(parts)]
@@ -130,7 +136,7 @@ def read_piece(job: _Reading) -> Read:
     for row in job.source.read(job.piece):
         seen += 1
         if isinstance(row, Entry):
-            rows[crc(row.deal.encode()) % parts].append(row)
+            rows[part_of(row.deal, parts)].append(row)
             at, user = row.at, row.user
             if not at:
                 continue
@@ -140,7 +146,7 @@ def read_piece(job: _Reading) -> Read:
                 if (some := people[user]) is not None:
                     some.append(key_of_row(user, at))
         elif isinstance(row, Line):
-            rows[crc(row.deal.encode()) % parts].append(row)
+            rows[part_of(row.deal, parts)].append(row)
             at = row.item.at
             for key in keys_of_change(row.item):
                 keys[(key >> 32) % KEY_GROUPS].append(key)
@@ -202,7 +208,12 @@ class ByDeal:
     rejected_file: str = ""
     complete: bool = True
     """False: reading was stopped, and no deal is whole."""
-    bulk: Bulk | None = None
+    bulk: dict[int, Bulk] = field(default_factory=dict)
+    """Bulk edits, by part."""
+
+    def only(self, part: int) -> ByDeal:
+        """The same for a job on one part: it travels to another process without what only other parts need."""
+        return replace(self, bulk={part: self.bulk[part]} if part in self.bulk else {}, left_out=Counter(), rejected=[])
 
     def size(self, part: int) -> int:
         """How much there is in a part, in bytes on disk."""
@@ -210,9 +221,10 @@ class ByDeal:
 
     def deals(self, part: int) -> Iterator[tuple[str, list[tuple[int, DealItem]]]]:
         """The deals of a part with their changes, each with the time that the log had told when it came."""
+        bulk = self.bulk.get(part)
         for deal, items in self._told(part, None):
-            if self.bulk is not None:
-                items = marked(deal, items, self.bulk)
+            if bulk is not None:
+                items = marked(deal, items, bulk)
             yield deal, [(clock, item) for _, clock, item in items]
 
     def edits(self, part: int, keys: frozenset[int]) -> Iterator[Edit]:
@@ -330,13 +342,14 @@ class Exports:
                 out.write(file.read_bytes())
         return str(self.rejects)
 
-    def _bulk(self, by_deal: ByDeal, folder: Path, spread: Spread) -> Bulk | None:
+    def _bulk(self, by_deal: ByDeal, folder: Path, spread: Spread) -> dict[int, Bulk]:
         limit = self.view.bulk_records
         keys = crowded((_keys(folder, group) for group in range(KEY_GROUPS)), limit)
         if not keys:
-            return None
+            return {}
         jobs = [(by_deal, part, keys) for part in range(by_deal.parts)]
-        return bulk_of((edit for edits in spread(edits_of_part, jobs) for edit in edits), limit)
+        found = (edit for edits in spread(edits_of_part, jobs) for edit in edits)
+        return bulk_of(found, limit, partial(part_of, parts=by_deal.parts))
 
 
 def _keys(folder: Path, group: int) -> array[int]:
