@@ -18,7 +18,7 @@ from wellwon.core.group import GroupView, subjects_of
 from wellwon.core.partition import Partition
 from wellwon.core.rollup import Rollup
 from wellwon.core.units import DAY, HOUR, MINUTE, format_date, format_instant, parse_date
-from wellwon.core.wire import encode_clock
+from wellwon.core.wire import encode_clock, encode_policy
 from wellwon.policy import compile_text
 
 POLICY = """
@@ -272,3 +272,21 @@ def test_closed_deals_are_let_go_after_two_periods() -> None:
 def rollup_status(played: Played, key: bytes) -> str:
     facts = played.rollup._holdings.facts[key]
     return ("open", "won", "lost", "deleted")[facts[-1].status]
+
+
+def test_the_policy_that_the_deals_took_up_holds_from_the_next_hour_on() -> None:
+    chunks = days_of_facts(Random(2), 24)
+    played = Played()
+    for chunk in chunks[:60]:
+        played.play(chunk)
+    assert len(still_open(by_id(played.alerts))) > 1
+    off = "".join(f"  {name}: off\n" for name in ("bulk-push", "period-end-load", "discount-concentration"))
+    policy = f"team_label: labels.region\nrules:\n{off}  borrowed-from-next-period: off\n"
+    known = len(played.alerts)
+    played.play([encode_policy(policy, BEGIN + 60 * DAY), encode_policy(POLICY, BEGIN + 59 * DAY)])
+    assert played.rollup.policy == policy, "a partition that is behind says an older one"
+    for chunk in chunks[60:62]:
+        played.play(chunk)
+    ended = [msgspec.json.decode(value) for value in played.alerts[known:]]
+    assert {(alert["transition"], alert["reason"]) for alert in ended} == {("resolved", "policy")}
+    assert not still_open(by_id(played.alerts))
