@@ -197,5 +197,7 @@ def test_the_kind_is_guessed_where_it_is_plain(tmp_path: Path) -> None:
     assert guess_kind([str(written(tmp_path, '{"id":"1"}\n', "c.jsonl"))]).name == "changes"
     with pytest.raises(NotATable, match="they look like salesforce-field-history and salesforce-history: say which"):
         guess_kind([str(history), str(fields)])
-    with pytest.raises(NotATable, match=r"deals\.csv: no header that is known here: say which"):
+    with pytest.raises(
+        NotATable, match=r"deals\.csv: no header that is known here \(found: Id, StageName, Name\): say which"
+    ):
         guess_kind([str(deals)])

@@ -14,7 +14,7 @@ from wellwon.sources.history import Format, Options
 from wellwon.sources.hubspot_history import HubSpotHistory
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.salesforce import SalesforceCdc
-from wellwon.sources.stage_history import StageHistory
+from wellwon.sources.stage_history import StageHistory, found
 from wellwon.sources.table import NotATable, content_of, shown, stream
 from wellwon.sources.whole import open_table, read_tables
 
@@ -89,10 +89,13 @@ def read_files(kind: Kind, files: Sequence[str], view: SourceView, options: Opti
 
 def guess_kind(files: Sequence[str]) -> Kind:
     """The kind that the files are by their headers. Raises `NotATable` where that is not plain, and OSError."""
-    found = {kind.name for name in files if (kind := _kind_of(name)) is not None}
-    if len(found) == 1:
-        return KINDS[found.pop()]
-    said = f"they look like {' and '.join(sorted(found))}" if found else "no header that is known here"
+    kinds = {kind.name for name in files if (kind := _kind_of(name)) is not None}
+    if len(kinds) == 1:
+        return KINDS[kinds.pop()]
+    if kinds:
+        said = f"they look like {' and '.join(sorted(kinds))}"
+    else:
+        said = f"no header that is known here ({found(open_table(files[0]))})"
     raise NotATable(f"{', '.join(map(shown, files))}: {said}: say which kind it is, one of {', '.join(KINDS)}")
 
 
