@@ -135,6 +135,10 @@ class Desk:
         office = self.ledger.turn_office()
         office.called_at, office.call_due = now, 0
 
+    def put_off_call(self, now: int) -> None:
+        """Note that it could not be made."""
+        self.ledger.turn_office().call_due = now + HOUR
+
     def position(self, deal: str) -> Position | None:
         """How a deal stood at the last call, None where it was not seen by then."""
         value = self.ledger.records.get(store.POSITION + deal.encode())

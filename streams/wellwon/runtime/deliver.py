@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 from faust.types import TP
+from kafka.errors import KafkaError
 
 from wellwon.core.output import DeadLetter
 from wellwon.core.units import parse_instant
@@ -335,17 +336,24 @@ class Deliver(Member):
     async def keeping_time(self) -> None:
         """Tell what falls due, and retry."""
         while True:
-            if self.desk is not None and not self.suspended and not self._pipeline.full:
-                self.desk.settle(self.now())
-                if self.desk.call_due(self.now()):
-                    await self._hold_call(self.desk)
-                if self.desk is not None:
+            desk, now = self.desk, self.now()
+            if desk is not None and not self.suspended and not self._pipeline.full:
+                if now:  # the log's time begins with its first record
+                    desk.settle(now)
+                    if desk.call_due(now):
+                        await self._hold_call(desk)
+                if self.desk is desk:
                     self._flush()
             await asyncio.sleep(TICK_S)
 
     async def _hold_call(self, desk: Desk) -> None:
         """Make the forecast-call digest of a week's facts."""
-        facts = await asyncio.to_thread(latest_facts, self.settings)
+        try:
+            facts = await asyncio.to_thread(latest_facts, self.settings)
+        except KafkaError as error:
+            log.warning("no forecast-call digest now, in an hour again: the facts cannot be read: %s", error)
+            desk.put_off_call(self.now())
+            return
         if self.desk is desk and not self.suspended:
             call.hold(desk, facts, self.now())
 
