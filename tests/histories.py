@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from wellwon.core.items import ANSWERS
 from wellwon.core.units import DAY, HOUR, MINUTE, SECOND, format_instant, parse_instant
 from wellwon.core.wire import encode_clock
+from wellwon.rules import RULES
 
 START = parse_instant("2026-09-10T09:00:00Z")
 DEAL = "006A"
@@ -45,9 +47,13 @@ segments:
   - name: large
     when: {amount_min: 90000}
     window_days: 20
-    norms: {wins: 40, discount_p75: 14}
+    norms:
+      wins: 40
+      discount_p75: 14
+      stage_days_median: {Needs Analysis: 2, Value Proposition: 5}
+      days_to_won_p10: {Needs Analysis: 20, Value Proposition: 3}
     rules: {discount-creep: off, commit-slip: {high_days: 0}}
-activities: outbound
+activities: both
 rules:
   push-to-close: {acts: 2}
   close-date-push: {pushes: 1}
@@ -113,7 +119,7 @@ def clock(at: int, offset: int) -> Record:
     return Record(None, encode_clock(at), offset)
 
 
-def change(event: dict[str, Any], at: int, number: int, offset: int, deal: str = DEAL) -> Record:
+def change(event: dict[str, Any], at: int, number: int | str, offset: int, deal: str = DEAL) -> Record:
     """A record of one thing that happened, with the source's id ``c<number>``."""
     wire = {"id": f"c{number}", "opportunity_id": deal, "source": "test", "occurred_at": format_instant(at), **event}
     return Record(deal.encode(), json.dumps(wire).encode(), offset)
@@ -134,7 +140,11 @@ def history(seed: int, most: int, clock_every: int, deals: int = 1) -> History:
             ticked += clock_every
             records.append(clock(ticked, len(records)))
         dice = rng.random()
-        if dice < 0.04:
+        if dice < 0.02:
+            for mail in range(rng.randint(3, 11)):
+                touch = {"kind": "activity", "direction": "outbound"}
+                records.append(change(touch, at, f"{number}-{mail}", len(records), deal))
+        elif dice < 0.04:
             bulk = [f"c{rng.randrange(number)}" for _ in range(3)]
             records.append(change({"kind": "reclassified", "changes": bulk}, at, number, len(records), deal))
         elif dice < 0.08:
@@ -175,7 +185,8 @@ def event(rng: Random, at: int) -> dict[str, Any]:
     """One thing that happens to a deal, without its id; records of an instant may be of one save."""
     dice = rng.random()
     if dice < 0.06:
-        return {"kind": "answer", "answer": rng.choice(("buyer_date", "traded", "approved", "not_right")), "by": "anna"}
+        rule = rng.choice(("", *(spec.name for spec in RULES)))
+        return {"kind": "answer", "answer": rng.choice((*ANSWERS, "not_right")), "by": "anna", "rule": rule}
     if dice < 0.14:
         return {"kind": "activity", "direction": rng.choice(("outbound", "outbound", "outbound", "inbound"))}
     if dice < 0.16:

@@ -12,7 +12,7 @@ from cli.test_commands import wellwon
 ROOT = Path(__file__).parents[2]
 TESTS = """\
 given: |
-  2026-07-06 10:00  created stage="Needs Analysis" close_date=2026-09-28 discount=12 list=100000 by=anna
+  2026-08-17 10:00  created stage="Negotiation/Review" close_date=2026-09-28 discount=12 list=100000 by=anna
 
 tests:
   - why: A raise in the last days is told.

@@ -101,7 +101,7 @@ def test_a_policy_that_is_read_again_changes_nothing() -> None:
     log = [
         Record(None, encode_policy("", START), 0),
         clock(1, START),
-        change(2, values={"stage": "Prospecting", "close_date": "2026-02-01"}),
+        change(2, values={"stage": "Negotiation/Review", "close_date": "2026-02-01"}),
         Record(None, encode_policy(off, START), 3),
     ]
     first = partition(store)

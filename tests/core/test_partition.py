@@ -263,7 +263,7 @@ def test_time_never_runs_back() -> None:
 
 
 def test_a_transition_carries_the_time_of_the_clock_that_found_it() -> None:
-    dated = change(saved(stage="Prospecting", close_date="2026-09-10"), START, 1, 0)
+    dated = change(saved(stage="Negotiation/Review", close_date="2026-09-10"), START, 1, 0)
     _, outputs = run(dated, clock(START + HOUR, 1), clock(START + 3 * DAY, 2))
     (alert,) = alerts_of(outputs)
     assert (alert["rule"], alert["at"], alert["opened_at"]) == (
@@ -297,8 +297,8 @@ def test_closed_deals_leave_after_their_days() -> None:
 
 
 def test_a_deal_that_leaves_takes_its_alerts_with_it() -> None:
-    created = change({**saved(discount_percent="10", stage="Prospecting", close_date="2026-09-28"), "kind": "created"},
-                     START, 1, 0)  # fmt: skip
+    values = {"discount_percent": "10", "stage": "Negotiation/Review", "close_date": "2026-09-28"}
+    created = change({**saved(**values), "kind": "created"}, START, 1, 0)
     raised = change(saved(discount_percent="30"), START + 15 * DAY, 2, 1)
     won = change(saved(stage="Closed Won"), START + 16 * DAY, 3, 2)
     partition, outputs = run(created, raised, won, clock(START + 16 * DAY, 3), clock(START + 116 * DAY, 4))
@@ -313,7 +313,7 @@ def test_a_deal_that_leaves_takes_its_alerts_with_it() -> None:
 
 def test_a_policy_takes_effect_with_its_record() -> None:
     store: dict[bytes, bytes] = {}
-    late = change(saved(stage="Prospecting", close_date="2026-09-10"), START, 1, 0)
+    late = change(saved(stage="Negotiation/Review", close_date="2026-09-10"), START, 1, 0)
     off = Record(None, encode_policy("rules: {past-due-close-date: off}", START + 5 * DAY), 3)
     back = Record(None, encode_policy("", START + 6 * DAY), 5)
     _, outputs = run(late, clock(START + 3 * DAY, 1), clock(START + 5 * DAY, 2), off, clock(START + 6 * DAY, 4), back,

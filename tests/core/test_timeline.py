@@ -9,7 +9,7 @@ from wellwon.core.timeline import TimelineError, Told
 from wellwon.core.units import format_instant
 from wellwon.policy import compile_text
 
-BEGIN = "2026-09-01 10:00  created stage=Qualification close_date=2026-09-30 discount=12 by=anna\n"
+BEGIN = '2026-09-01 10:00  created stage="Negotiation/Review" close_date=2026-09-30 discount=12 by=anna\n'
 
 
 def check(text: str, *rules: str, policy: str = "") -> list[str]:

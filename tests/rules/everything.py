@@ -6,6 +6,7 @@ from histories import DEAL
 from wellwon.core import wire
 from wellwon.core.engine import ask_all, step
 from wellwon.core.items import Clock, PolicyRecord
+from wellwon.core.lifecycle import refuted
 from wellwon.core.model import Ruleset
 from wellwon.core.partition import Partition
 from wellwon.core.state import State, decode_state
@@ -36,7 +37,10 @@ class Everything:
             done = ask_all(self.state, self.ruleset)
             assert not done.failures
             self.state = done.state
-            self.open = {(rule, f.severity, f.key) for rule, f in done.findings.items() if f is not None}
+            answered = refuted(self.state.now, done.findings)
+            self.open = {
+                (rule, f.severity, f.key) for rule, f in done.findings.items() if f is not None and rule not in answered
+            }
 
 
 def settle(partition: Partition, deals: int = 50) -> None:

@@ -71,7 +71,7 @@ def test_a_lookalike_shows_why_it_is_silent(
 
 def test_a_conversation_is_told_with_its_answer(stories: dict[str, list[list[Told]]]) -> None:
     for story in stories["answered"]:
-        assert [told.what for told in story if told.until] == ["mails and calls: 6 sent, 1 received"]
+        assert [told.what for told in story if told.until][-1:] == ["mails and calls: 6 sent, 1 received"]
 
 
 def test_a_story_is_in_the_order_of_time(stories: dict[str, list[list[Told]]]) -> None:

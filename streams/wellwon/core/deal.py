@@ -277,11 +277,24 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     """The amount was written at least once, be it empty: without that an empty one is just not known."""
     moved: int = 0
     """The parts (masks of `rule`) in which a move ever counted, even if it was taken back since."""
+    slipped: tuple[int, ...] = ()
+    """The dates that pushes took the deal from, out of their periods, of moves that are no longer kept."""
+    inbound_at: int = 0
+    """The last inbound touch, which many outbound ones since may have put out of ``touches``."""
+    legal_at: int = 0
+    """When somebody answered that the buyer's legal process is what moves the deal; see `is_legal`."""
+    not_right: dict[str, int] = {}
+    """Rules of which somebody answered that they are not right, and when; ``""`` for all of them."""
 
     @property
     def annual_amount(self) -> int | None:
         """Amount per year where a term is mapped, else the amount."""
         return annual(self.amount, self.term_months)
+
+    @property
+    def is_legal(self) -> bool:
+        """The buyer's legal process is what moves it, as somebody answered since it came to its stage."""
+        return 0 < self.legal_at >= self.stage_at
 
     @property
     def list_amount(self) -> int | None:

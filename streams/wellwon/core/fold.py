@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from wellwon.core import items
+from wellwon.core.answer import answered
 from wellwon.core.deal import (
     BULK,
     BUYER_PROCESS,
@@ -42,7 +43,7 @@ from wellwon.core.deal import (
 from wellwon.core.items import Change
 from wellwon.core.model import DELETED, LOST, OPEN, WON, Ruleset
 from wellwon.core.price import line_changed, prepaid_changed, priced
-from wellwon.core.rule import ACTED, AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWNER, PRICE, STAGE, STATUS, TOUCH
+from wellwon.core.rule import ACTED, AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWNER, STAGE, STATUS, TOUCH
 from wellwon.core.units import DAY
 from wellwon.core.unwritten import last_at
 
@@ -65,7 +66,7 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
         return _touch(deal, Touch(at, values.get("direction") == "inbound"))
     if kind == items.ANSWER:
         deal.acted_at = max(at, deal.acted_at)
-        return _answer(deal, values.get("answer")) | ACTED
+        return _answer(deal, change) | ACTED
     if kind == items.GAP:
         deal.gap_at = at
         return 0
@@ -123,6 +124,8 @@ def fold(deal: Deal, change: Change, ruleset: Ruleset) -> int:
 
 
 def _touch(deal: Deal, touch: Touch) -> int:
+    if touch.inbound and touch.at > deal.inbound_at:
+        deal.inbound_at = touch.at
     touches = (*deal.touches, touch)
     if len(touches) > 1 and touch.at < touches[-2].at:
         touches = tuple(sorted(touches, key=lambda one: one.at))  # it came late
@@ -296,16 +299,28 @@ def _close_date(deal: Deal, change: Change, why: int, was_open: bool, ruleset: R
         why = DEFAULT_DATE
     elif new > old and not crossed:
         stage = ruleset.stage(deal.pipeline, deal.stage)
-        if stage is not None and stage.buyer_process:
+        if deal.is_legal or (stage is not None and stage.buyer_process):
             why = BUYER_PROCESS
     deal.close_date = new
     if old != new:
+        if len(deal.dates) >= MOVES_KEPT:
+            _note_slip(deal, ruleset)
         own = change.writer == deal.owner != ""
         deal.dates = remember(deal.dates, DateMove(at, change.commit, old, new, why, crossed, own), MOVES_KEPT)
         if why == COUNTS:
             deal.moved |= DATE
     _date_decides(deal, change.commit)
     return DATE
+
+
+def _note_slip(deal: Deal, ruleset: Ruleset) -> None:
+    """The history is full: if all of it is behaviour, its oldest move goes, and a push over a boundary is noted."""
+    oldest = deal.dates[0]
+    if oldest.old is None or not oldest.crossed or oldest.days <= 0 or any(move.why != COUNTS for move in deal.dates):
+        return
+    left = ruleset.calendar.period_of_day(oldest.old).index
+    if all(ruleset.calendar.period_of_day(date).index != left for date in deal.slipped):
+        deal.slipped = (*deal.slipped, oldest.old)[-MOVES_KEPT:]
 
 
 def _date_decides(deal: Deal, commit: int) -> None:
@@ -368,11 +383,7 @@ def _category(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
 # --- answers --------------------------------------------------------------------------------------------------
 
 
-def _answer(deal: Deal, answer: str | None) -> int:
-    if answer == "buyer_date" and deal.close_date is not None:
-        return _buyers_date(deal, deal.close_date)
-    if answer in ("traded", "approved"):
-        deal.prices = tuple(replace(move, **{answer: True}) if move.points > 0 else move for move in deal.prices)
-        deal.amounts = tuple(replace(move, **{answer: True}) if move.cut_bp > 0 else move for move in deal.amounts)
-        return PRICE | AMOUNT
-    return 0
+def _answer(deal: Deal, change: Change) -> int:
+    if change.values.get("answer") != "buyer_date":
+        return answered(deal, change)
+    return _buyers_date(deal, deal.close_date) if deal.close_date is not None else 0

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from wellwon.core.calendar import Period
+from wellwon.core.deal import Deal
 from wellwon.core.model import ALERT
 from wellwon.core.rule import Finding
 from wellwon.core.state import AlertState
-from wellwon.core.units import DAY
+from wellwon.core.units import DAY, parse_instant
 
 OPENED: Final = "opened"
 CHANGED: Final = "changed"
@@ -19,6 +21,9 @@ RESOLVED: Final = "resolved"
 
 RETRACTED: Final = "retracted"
 """Reason of a resolution: what was seen did not happen that way."""
+
+NOT_RIGHT: Final = "not_right"
+"""Reason of a resolution: somebody answered that what it tells is not right."""
 
 COVERED: Final = "covered"
 """Reason of a change: a stronger pattern from the same save leads now."""
@@ -35,6 +40,8 @@ HEADLINES: Final = (
     "late-discount",
     "discount-creep",
     "amount-cut-before-close",
+    "won-reversed",
+    "reopened-deal",
 )
 """Of the patterns that one save makes hold, the first of these leads; rules that are not named come after, by name."""
 
@@ -70,23 +77,27 @@ def reconcile(
     resolved_reason: str,
     commit: int = 0,
     since: int = 0,
+    not_right: Collection[str] = (),
 ) -> tuple[tuple[AlertState, ...], list[Transition]]:
     """Compare what is open with what was found.
 
     Rules that are not in ``findings`` were not asked: their alerts stay as they are. ``modes`` gives the mode of each
     rule that runs. ``reason`` goes on what opens or changes, ``resolved_reason`` on what resolves.
     ``since`` is when the save was made that brought it about, where it was not the clock.
+    ``not_right``: the rules whose finding somebody has answered; they find nothing.
     What one record of a save (``commit``) seemed to show and another of the same save explains is retracted.
     """
     open_by_rule = {alert.rule: alert for alert in alerts if not alert.closed_at}
     transitions: list[Transition] = []
     for rule, finding in findings.items():
         known = open_by_rule.get(rule)
-        if finding is None:
+        if finding is None or rule in not_right:
             if known is not None:
                 # A resolution is a revision of its own: its id must differ from what it resolves.
                 ended = RETRACTED if commit and known.commit == commit else resolved_reason
-                closed = replace(known, closed_at=at, revision=known.revision + 1, retracted=ended == RETRACTED)
+                ended = NOT_RIGHT if finding is not None else ended
+                untrue = ended in (RETRACTED, NOT_RIGHT)
+                closed = replace(known, closed_at=at, revision=known.revision + 1, retracted=untrue)
                 transitions.append(Transition(RESOLVED, ended, closed, None))
         elif known is None:
             opened = _open(alerts, rule, finding, modes.get(rule, ALERT), period, at, since or at)
@@ -117,6 +128,22 @@ def reconcile(
         if not alert.closed_at or at < alert.forget_at or (alert.rule, alert.period) in moved
     ]
     return (*kept, *moved.values()), transitions
+
+
+def refuted(deal: Deal, findings: dict[str, Finding | None]) -> list[str]:
+    """The rules whose finding somebody answered with ``not_right``, and that have seen nothing new since.
+
+    An answer speaks of what had happened by then: evidence of later makes the pattern hold again.
+    """
+    answers = deal.not_right
+    found = []
+    for rule, finding in findings.items() if answers else ():
+        answered_at = max(answers.get(rule, 0), answers.get("", 0))
+        if answered_at and finding is not None:
+            when = finding.evidence.get("when")
+            if when is None or parse_instant(when) <= answered_at:
+                found.append(rule)
+    return found
 
 
 def _open(

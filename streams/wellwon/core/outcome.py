@@ -105,6 +105,7 @@ class Outcomes:
             resolved_reason=ended,
             commit=commit,
             since=state.now.last_at if reason == CHANGE else 0,
+            not_right=lifecycle.refuted(state.now, findings),
         )
 
     def publish(self, out: Output, key: bytes, state: State, transitions: list[lifecycle.Transition]) -> None:

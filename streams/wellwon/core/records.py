@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from wellwon.core.deal import Deal
-from wellwon.core.lifecycle import RETRACTED, Transition, fingerprint
+from wellwon.core.lifecycle import NOT_RIGHT, RETRACTED, Transition, fingerprint
 from wellwon.core.model import Ruleset
 from wellwon.core.rule import DEAL, OWNER_SUBJECT
 from wellwon.core.units import format_date, format_instant, format_money, format_percent
@@ -121,6 +121,7 @@ EXPIRED: Final = "expired"
 
 _ENDINGS: Final = {
     RETRACTED: "was taken back: what it saw did not happen that way",
+    NOT_RIGHT: "is put aside: somebody answered that it is not right",
     CLEARED: "is cleared",
     CLOSED: "ended with the close of the deal",
     EXPIRED: "ended with time",

@@ -134,6 +134,12 @@ class View:
         """What the policy says of a stage, by default of the current one."""
         return self.ruleset.stage(self.deal.pipeline, self.deal.stage if name is None else name)
 
+    @property
+    def in_buyer_process(self) -> bool:
+        """It waits for the buyer: by its stage, or because somebody answered that their legal process moves it."""
+        stage = self.stage()
+        return self.deal.is_legal or (stage is not None and stage.buyer_process)
+
     def midnight(self, day: int) -> int:
         """The instant at which a local day begins."""
         return self.calendar.midnight(day)

@@ -17,7 +17,7 @@ record); a time with a Z is UTC. Then ``field=value`` pairs (quotes around blank
 ``bulk=240``                    the save touched so many deals
 ``id=a``                        the source's id; a repeat has the same
 ``bulk-of=a,b``                 the changes a and b turned out to be part of a bulk edit
-``inbound`` ``answer=traded``   a touch (also ``outbound``); an answer to an alert
+``inbound`` ``answer=traded``   a touch (also ``outbound``); an answer to an alert (``rule=late-discount``)
 ``line=L1``                     a line item: ``quantity= unit_price= list_price= removed=true``
 ``deal=a`` ``deal=a1..a8``      another deal than the one without a name; several, one record each
 ==============================  ==========================================================================
@@ -59,7 +59,7 @@ _SHORT: Final = {
     "prepaid": "prepaid_months",
 }
 _KINDS: Final = (items.CREATED, items.DELETED, items.RESTORED, items.SNAPSHOT, items.GAP)
-_OF_WIRE: Final = {"same-save": "transaction", "id": "id"}
+_OF_WIRE: Final = {"same-save": "transaction", "id": "id", "rule": "rule"}
 _FLAGS: Final = {"true": True, "false": False}
 
 

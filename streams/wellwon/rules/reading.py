@@ -142,7 +142,7 @@ def params_of(view: View, rule: str) -> Any | None:
 
 def counted(number: int, one: str) -> str:
     """``1 push``, ``3 pushes``."""
-    return f"{number} {one}" if number == 1 else f"{number} {one}{'es' if one.endswith('sh') else 's'}"
+    return f"{number} {one}" if number == 1 else f"{number} {one}{'es' if one.endswith(('sh', 'ch')) else 's'}"
 
 
 def percent(hundredths: int) -> str:

@@ -15,6 +15,7 @@ from wellwon.simulate import organisation
 from wellwon.simulate.organisation import (
     CATEGORY_OF,
     LOST_STAGE,
+    NEGOTIATION,
     NEW_BUSINESS,
     OPEN_STAGES,
     PROPOSAL,
@@ -32,6 +33,11 @@ BY_FIELD: Final = "field"
 BY_LIST: Final = "list"
 BY_LINES: Final = "lines"
 PRICED: Final = (BY_FIELD, BY_LIST, BY_LINES)
+
+PATIENCE: Final = 36
+"""Days after which a deal that is worked on has left its stage."""
+AHEAD: Final = 15
+"""Days that the date of a well-kept deal lies ahead, at least, while it is in an early stage."""
 
 GAP: Final = 61 * MINUTE
 """Saves of a deal are further apart than any correction, and than the hour that push-to-close asks for."""
@@ -105,6 +111,11 @@ class Draft:
         """An instant in office hours of a day (or of the Friday before a weekend), after everything so far."""
         at = office_hours(self.rng, workday(day))
         return max(at, self.cursor + GAP + self.rng.randrange(600) * SECOND if self.cursor else 0)
+
+    @property
+    def staged(self) -> int:
+        """The local day on which it came to its stage."""
+        return organisation.calendar().local_day(max(save.at for save in self.saves if "stage" in save.values))
 
     @property
     def today(self) -> int:
@@ -254,8 +265,11 @@ class Draft:
         date it is created with that is put right within the first week. ``more`` goes to the creation.
         """
         rng = self.rng
-        path = [stage for stage in range(1, reach + 1) if stage in (reach, PROPOSAL) or rng.random() < 0.45]
+        if reach >= NEGOTIATION:
+            by = min(by, close_date - AHEAD)  # the late stage is reached before its date is near
+        path = [stage for stage in range(1, reach + 1) if stage in (reach, PROPOSAL) or rng.random() < 0.15]
         cycle = days or rng.randrange(self.segment.cycle_low, self.segment.cycle_high) * 4 // 5
+        cycle = min(cycle, PATIENCE * len(path))
         start = created if created is not None else min(by - 4 * len(path) - 9, by - cycle)
         # A working day is at most two days before the day meant: keep the order, and a day for the price to settle.
         step = (by - start) // len(path) if path else 0
@@ -276,6 +290,10 @@ class Draft:
         """A mail to the buyer, or from the buyer; it is no save of the deal."""
         direction = "inbound" if inbound else "outbound"
         self.saves.append(Save(at, "activity", {}, self.owner, transaction=len(self.saves), direction=direction))
+
+    def answer(self, at: int, answer: str) -> None:
+        """Somebody answers an alert."""
+        self.saves.append(Save(at, "answer", {}, self.owner, transaction=len(self.saves), answer=answer))
 
     def note(self, at: int, text: str) -> None:
         """The next step is written down: chatter that means nothing."""

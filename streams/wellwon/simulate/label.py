@@ -26,6 +26,14 @@ RULES: Final = (
     "late-stage-creation",
     "last-day-parking",
     "late-owner-change",
+    "serial-slip",
+    "re-dated-in-window",
+    "too-early-to-close",
+    "stage-regression",
+    "stage-stall",
+    "stage-skip",
+    "won-reversed",
+    "unanswered-touches",
 )
 """The patterns that the simulator plants and therefore can also promise to be absent."""
 

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 from wellwon.core.units import DAY, MINUTE, SECOND, format_date, format_money
-from wellwon.simulate import promise_stories, record_stories
+from wellwon.simulate import date_stories, promise_stories, record_stories, stage_stories
 from wellwon.simulate.deal import BY_FIELD, BY_LIST, PRICED, UNPRICED, Draft, later
 from wellwon.simulate.label import Planted
 from wellwon.simulate.machine import BY_MACHINE
 from wellwon.simulate.organisation import (
     CATEGORY_OF,
-    DISCOVERY,
     EVALUATION,
     LEGAL,
     NEGOTIATION,
@@ -134,8 +133,8 @@ def first_day_pricing(draft: Draft) -> Planted:
     rng, quarter = draft.rng, draft.quarter
     draft.priced_by(*PRICED)
     priced_on, won_on = some_workdays(rng, quarter.window, quarter.end, 3)[::2]
-    draft.mature(quarter.window - rng.randrange(3, 12), DISCOVERY, quarter.end, priced=False)
-    draft.advance(draft.on(priced_on), PROPOSAL, priced=True)
+    draft.mature(quarter.window - rng.randrange(3, 12), NEGOTIATION, quarter.end, priced=False)
+    draft.advance(draft.on(priced_on), LEGAL, priced=True)
     draft.price(later(rng, draft.cursor, 2, 4), draft.discount + 600)
     draft.win(draft.on(won_on))
     return Planted(
@@ -172,11 +171,11 @@ def won_well(draft: Draft) -> Planted:
     rng, quarter = draft.rng, draft.quarter
     draft.priced_by(*PRICED)
     day = some_workday(rng, quarter.last_week, quarter.end)
-    draft.mature(day - rng.randrange(20, 30), PROPOSAL, day)
+    draft.mature(day - rng.randrange(28, 38), PROPOSAL, day)
     draft.touch(draft.cursor + DAY, inbound=True)
-    draft.advance(draft.on(day - rng.randrange(8, 14)), NEGOTIATION, buyer_confirmed_date=format_date(day))
-    draft.touch(draft.cursor + 2 * DAY)
-    draft.touch(draft.cursor + 3 * DAY, inbound=True)
+    draft.advance(draft.on(day - rng.randrange(17, 22)), NEGOTIATION, buyer_confirmed_date=format_date(day))
+    draft.touch(draft.cursor + 6 * DAY)
+    draft.touch(draft.cursor + 9 * DAY, inbound=True)
     draft.win(draft.on(day))
     return Planted((), "won on the buyer's own date, at the price first agreed, in the busiest week", "earned")
 
@@ -197,5 +196,7 @@ LOOKALIKES: Final[dict[str, Callable[[Draft], Planted]]] = {
     **BY_MACHINE,
     **promise_stories.ALIKE,
     **record_stories.ALIKE,
+    **date_stories.ALIKE,
+    **stage_stories.ALIKE,
 }
 """Stories by what they look like, and are not."""

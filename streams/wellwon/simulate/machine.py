@@ -17,7 +17,6 @@ from wellwon.simulate.label import Planted
 from wellwon.simulate.organisation import (
     EVALUATION,
     NEGOTIATION,
-    PROPOSAL,
     some_workday,
 )
 from wellwon.simulate.save import Save
@@ -81,8 +80,8 @@ def bulk_edit(draft: Draft) -> Planted:
     """Operations moves everything that will not make it, in one save."""
     rng, quarter = draft.rng, draft.quarter
     committed = rng.random() < 0.5
-    stage, category = (NEGOTIATION, "Commit") if committed else (PROPOSAL, "Best Case")
-    draft.mature(quarter.window - rng.randrange(4, 20), stage, quarter.end - 1, category=category)
+    category = "Commit" if committed else "Best Case"
+    draft.mature(quarter.window - rng.randrange(4, 20), NEGOTIATION, quarter.end - 1, category=category)
     at = organisation.calendar().midnight(quarter.last_workday) + 8 * HOUR
     draft.redate(max(at, draft.cursor), quarter.end + 31, writer="005Operations",
                  writer_kind=rng.choice(("user", "admin")), bulk=BULK)  # fmt: skip
@@ -93,7 +92,7 @@ def bulk_edit(draft: Draft) -> Planted:
 def bulk_edit_found_later(draft: Draft) -> Planted:
     """The same by a macro, save by save; only after a while is it known to be a bulk edit."""
     rng, quarter = draft.rng, draft.quarter
-    draft.mature(quarter.window - rng.randrange(4, 20), PROPOSAL, quarter.end - 1, category="Best Case")
+    draft.mature(quarter.window - rng.randrange(4, 20), NEGOTIATION, quarter.end - 1, category="Best Case")
     at = organisation.calendar().midnight(quarter.last_workday) + 7 * HOUR + rng.randrange(40) * SECOND
     at = max(at, draft.cursor + HOUR)
     draft.redate(at, quarter.end + 31, writer="005Operations")
@@ -119,7 +118,7 @@ def integration(draft: Draft) -> Planted:
     """The billing system writes back its own price, or its own date."""
     rng, quarter = draft.rng, draft.quarter
     draft.priced_by(BY_FIELD, BY_LIST)
-    draft.mature(quarter.window - rng.randrange(4, 20), PROPOSAL, quarter.end, category="Best Case")
+    draft.mature(quarter.window - rng.randrange(4, 20), NEGOTIATION, quarter.end, category="Best Case")
     at = draft.on(some_workday(rng, quarter.window, quarter.end - 2))
     if rng.random() < 0.5:
         draft.discount += 900

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from wellwon.core.units import HOUR, MINUTE, format_date
-from wellwon.simulate import promise_stories, record_stories
-from wellwon.simulate.deal import BY_FIELD, BY_LIST, PRICED, UNPRICED, Draft
+from wellwon.simulate import date_stories, promise_stories, record_stories, stage_stories
+from wellwon.simulate.deal import AHEAD, BY_FIELD, BY_LIST, PRICED, UNPRICED, Draft
 from wellwon.simulate.healthy import finish
 from wellwon.simulate.label import Planted
 from wellwon.simulate.organisation import (
@@ -139,7 +139,7 @@ def push_out_of_pipeline(draft: Draft) -> Planted:
     rng, quarter = draft.rng, draft.quarter
     story = rng.choice(("pipeline", "late best case", "before"))
     category = "Best Case" if story == "before" else "Pipeline"
-    draft.mature(quarter.window - rng.randrange(8, 18), PROPOSAL, quarter.end, category=category)
+    draft.mature(quarter.window - rng.randrange(8, 18), NEGOTIATION, quarter.end, category=category)
     if story == "before":
         draft.redate(draft.on(quarter.window - 3), quarter.end + 20)
         reason = "pushed out before the last days"
@@ -158,7 +158,7 @@ def a_day_late(draft: Draft) -> Planted:
     rng, quarter = draft.rng, draft.quarter
     days = range(quarter.start + 20, quarter.window - 30)
     date = rng.choice([day for day in days if is_workday(day) and is_workday(day + 1)])
-    draft.mature(date - rng.randrange(9, 20), rng.choice((DISCOVERY, EVALUATION, PROPOSAL)), date)
+    draft.mature(date - rng.randrange(20, 30), NEGOTIATION, date, category="Best Case")
     draft.redate(draft.on(date + 1), date + 15)
     draft.lose(draft.on(date + 12))
     return Planted((), "the close date was a day past when it was moved")
@@ -207,7 +207,7 @@ def reopened_by_mistake(draft: Draft) -> Planted:
         draft.write(draft.on(draft.today + 3), back, writer="005Operations", writer_kind="admin")
         reason = "reopened by an administrator, not by a person of the team"
     draft.write(draft.on(draft.today + 5), {"next_step": f"Decision by {format_date(draft.date)}"})
-    draft.lose(draft.on(draft.date - 2))
+    draft.lose(draft.on(draft.date - AHEAD))
     return Planted((), reason)
 
 
@@ -227,5 +227,7 @@ NEAR_MISSES: Final[dict[str, Callable[[Draft], Planted]]] = {
     "reopened by mistake": reopened_by_mistake,
     **promise_stories.NEAR,
     **record_stories.NEAR,
+    **date_stories.NEAR,
+    **stage_stories.NEAR,
 }
 """Stories by what they come close to."""

@@ -38,7 +38,7 @@ LOST_STAGE: Final = "Closed Lost"
 CATEGORY_OF: Final = ("Pipeline", "Pipeline", "Pipeline", "Best Case", "Commit", "Commit")
 """The forecast category that a stage usually has."""
 
-LAST_WEEK_WINS: Final = {"before": 2.56, "last week": 4.0, "last day": 3.0}
+LAST_WEEK_WINS: Final = {"before": 2.3, "last week": 4.0, "last day": 3.0}
 """Wins by slot, in days' worth; with smaller deals on the last day this puts 70 % of the value in the last week."""
 LAST_DAY_SIZE: Final = 0.655
 WIN_RATE: Final = {"before": 0.63, "last week": 0.63, "last day": 0.31}

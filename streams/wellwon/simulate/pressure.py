@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from wellwon.core.units import DAY, HOUR, MINUTE, format_date
-from wellwon.simulate import promise_stories, record_stories
+from wellwon.simulate import date_stories, promise_stories, record_stories, stage_stories
 from wellwon.simulate.deal import BY_FIELD, BY_LIST, PRICED, UNPRICED, Draft
 from wellwon.simulate.healthy import finish
 from wellwon.simulate.label import Planted
@@ -105,6 +105,7 @@ def push_to_close(draft: Draft) -> Planted:
         for mail in range(5):
             draft.touch(at + mail * 20 * MINUTE)
         draft.redate(at + 2 * HOUR, quarter.end)
+        beside = ("unanswered-touches",)
         reason = "pulled in, cheaper, five mails without an answer, re-dated, all in the last days"
     elif story == "committed":
         draft.mature(quarter.window - rng.randrange(12, 25), NEGOTIATION, quarter.end - 1, category="Best Case")
@@ -236,7 +237,7 @@ def reopened_deal(draft: Draft) -> Planted:
     draft.advance(at, PROPOSAL, "Best Case", close_date=format_date(draft.date))
     draft.lose(draft.on(some_workday(rng, draft.today + 2, draft.date)))
     reason = f"{'won' if was_won else 'lost'}, then open again days later"
-    return Planted(("reopened-deal",), reason, severity="warning")
+    return Planted(("reopened-deal", "won-reversed") if was_won else ("reopened-deal",), reason, severity="warning")
 
 
 PRESSURES: Final[dict[str, Callable[[Draft], Planted]]] = {
@@ -252,5 +253,7 @@ PRESSURES: Final[dict[str, Callable[[Draft], Planted]]] = {
     "reopened-deal": reopened_deal,
     **promise_stories.PLANTED,
     **record_stories.PLANTED,
+    **date_stories.PLANTED,
+    **stage_stories.PLANTED,
 }
 """Stories by the pattern that they plant."""

@@ -108,7 +108,8 @@ def committed_in_time(draft: Draft) -> Planted:
         draft.forecast(draft.on(some_workday(rng, quarter.window - 4, quarter.window - 1)), _COMMIT)
         reason = "first committed in the week before the last days"
     else:
-        draft.mature(quarter.window - 3, NEGOTIATION, quarter.end, category=_BEST_CASE)
+        draft.mature(quarter.window - 12, NEGOTIATION, quarter.end, category=_BEST_CASE)
+        draft.advance(draft.on(quarter.window - 3), LEGAL, _BEST_CASE)
         draft.forecast(draft.on(some_workday(rng, quarter.window, quarter.window + 1)), _COMMIT)
         reason = "first committed in the last days, within days of stage progress"
     draft.win(draft.on(quarter.last_workday))

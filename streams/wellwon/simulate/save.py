@@ -21,6 +21,8 @@ class Save:
     line_item_id: str = ""
     direction: str = ""
     """For activity: outbound or inbound."""
+    answer: str = ""
+    """For answer: what somebody said to an alert."""
     changes: tuple[int, ...] = ()
     """For reclassified: numbers of the records that were part of a bulk edit."""
     deliveries: tuple[int, ...] = (0,)

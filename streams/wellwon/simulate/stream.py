@@ -27,6 +27,7 @@ from wellwon.simulate.near_misses import NEAR_MISSES
 from wellwon.simulate.organisation import SEGMENTS, calendar, owner_id, quarter
 from wellwon.simulate.pressure import PRESSURES
 from wellwon.simulate.save import Save
+from wellwon.simulate.shown import with_shown
 
 SOURCE: Final = "simulator"
 LIVES: Final = 2_000
@@ -131,7 +132,7 @@ class Simulation:
         else:
             planted = STORIES[group][kind](draft)
         attend(draft, self.until)
-        self._stories.append((group, kind, planted))
+        self._stories.append((group, kind, with_shown(planted, draft, self.until)))
         return draft
 
     def _chat(self, drafts: list[Draft], changes_per_deal: float) -> None:
@@ -234,6 +235,9 @@ def _event(deal: str, number: int, save: Save) -> dict[str, Any]:
         return event
     if save.kind == "activity":
         event |= {"direction": save.direction, "channel": "email"}
+        return event
+    if save.kind == "answer":
+        event |= {"answer": save.answer, "by": event["writer"]["id"]}
         return event
     if save.line_item_id:
         event["line_item_id"] = f"00k{deal}{save.line_item_id}"
