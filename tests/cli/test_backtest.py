@@ -149,6 +149,10 @@ def test_rejected_rows_go_to_a_side_file(here: Path) -> None:
         ),
         (["history.csv", "--kind", "salesforce-histry"], "salesforce-history"),
         (["nothing.csv"], "nothing.csv"),
+        (["history.csv", "--kind", "salesforce-cdc"], "salesforce-cdc are events as they come, not a history"),
+        (["-"], "standard input cannot be used here, its kind is not known: say --kind"),
+        (["-", "--kind", "changes", "--split", "2026-02-01"], "--split reads the history twice"),
+        (["history.csv", "--report", "no/folder/out.html"], "no/folder/out.html: no such file or directory"),
         (["history.csv", "--outcomes", "none.csv"], "none.csv"),
     ],
 )
@@ -207,6 +211,12 @@ def test_a_terminal_shows_how_long_it_will_take(simulated: Path, tmp_path: Path)
 
 def _reads(pid: int, name: str) -> bool:
     """Whether a process, or one that it started, has a file open."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    pids = [str(pid), *(children.read_text().split() if children.exists() else [])]
-    return any(os.path.realpath(link).endswith(name) for one in pids for link in Path(f"/proc/{one}/fd").glob("*"))
+    with contextlib.suppress(OSError):  # one of them has just ended
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        pids = [str(pid), *children]
+        return any(os.path.realpath(f"/proc/{one}/fd/{fd}").endswith(name) for one in pids for fd in _fds(one))
+    return False
+
+
+def _fds(pid: str) -> list[str]:
+    return os.listdir(f"/proc/{pid}/fd")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from wellwon.cli.failure import FAILED, INTERRUPTED, BadInput
-from wellwon.cli.output import counted, json_lines, shown_name
+from wellwon.cli.output import STDIN, counted, json_lines, shown_name
 from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kind_option, load, options_of
 from wellwon.core.units import format_instant
 from wellwon.history.replay import Change
@@ -24,7 +24,7 @@ from wellwon.history.trained import trained
 from wellwon.policy import Policy
 from wellwon.sources.by_deal import Exports
 from wellwon.sources.feed import Feed
-from wellwon.sources.kinds import guess_kind, kind_named
+from wellwon.sources.kinds import CHANGES, Kind, guess_kind, kind_named
 from wellwon.sources.mapping import SourceView
 
 REJECTS = "rejected.jsonl"
@@ -41,8 +41,10 @@ REJECTS = "rejected.jsonl"
 @click.option("--as-of", metavar="TIME", help="Nothing after this date (its midnight) or instant is known.")
 @click.option("--split", metavar="TIME", help="Norms from the history before it, flags judged from it on.")
 @click.option("--outcomes", metavar="FILE", help="What became of customers: deal id, churned or renewed, date (CSV).")
-@click.option("--rejects", default=REJECTS, show_default=True, help="Rows that cannot be used, each with the reason.")
-@click.option("--workers", default=2, show_default=True, help="Processes.")
+@click.option(
+    "--rejects", default=REJECTS, show_default=True, help="File for rows that cannot be used, and why."
+)
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes that share the work.")
 @dialect
 def command(
     files: tuple[str, ...],
@@ -72,7 +74,7 @@ def command(
     fates = _fates(outcomes)
     view, options = SourceView.of(policy), options_of(zone, dayfirst)
     with _stopping() as stop, _progress() as progress:
-        chosen = kind_named(kind) if kind else guess_kind(files)
+        chosen = _kind(kind, files, twice=since is not None)
         if since is not None:
             feed = Feed(chosen, files, view, options, lambda _: None)  # what is rejected is told below
             policy = trained(policy, _watched(feed, progress, stop.is_set), since)
@@ -104,6 +106,17 @@ def _backtest(
     for run in history:
         tally.add(run)
     return tally.result(history.info)
+
+
+def _kind(kind: str | None, files: Sequence[str], *, twice: bool) -> Kind:
+    """The kind of the files; ``twice``: they are read more than once."""
+    if STDIN in files and (twice or kind is None):
+        why = "--split reads the history twice" if twice else "its kind is not known: say --kind"
+        raise BadInput(f"standard input cannot be used here, {why}")
+    chosen = kind_named(kind) if kind else guess_kind(files)
+    if chosen.tables is None and chosen.name != CHANGES:
+        raise BadInput(f"{chosen.name} are events as they come, not a history: `wellwon replay` plays them")
+    return chosen
 
 
 def _watched(feed: Feed, progress: Progress, stop: Callable[[], bool]) -> Iterator[Change]:
