@@ -237,6 +237,28 @@ def test_late_concession_is_unknown_where_the_price_is() -> None:
     assert won(text + "2026-09-22 10:00  discount=16 by=anna\n" + WON)["late_concession"] is None
 
 
+UNANSWERED = "2026-09-14 10:00  inbound\n" + "".join(f"2026-09-21 {hour}:00  outbound\n" for hour in range(10, 15))
+
+
+def test_unanswered_touches_are_pressure_and_what_is_given_while_they_last_is_late() -> None:
+    """A raise too small for late-discount, while five mails had no answer; before them, and after one, it is none."""
+    fed = "activities: both"
+    given = "2026-09-22 10:00  discount=14 by=anna\n"
+    pressed = won(MATURE + UNANSWERED + given + WON, fed)
+    assert (pressed["reading"], pressed["late_concession"]) == ("pressured", "4800.00")
+    before = won(MATURE + "2026-09-18 10:00  discount=14 by=anna\n" + UNANSWERED + WON, fed)
+    assert (before["reading"], before["late_concession"]) == ("pressured", "0.00")
+    answered = won(MATURE + UNANSWERED + "2026-09-21 16:00  inbound\n" + given + WON, fed)
+    assert answered["late_concession"] == "0.00"
+    not_fed = won(MATURE + UNANSWERED + given + WON)
+    assert (not_fed["reading"], not_fed["late_concession"]) == ("mixed", "0.00")
+
+
+def test_an_answer_is_remembered_however_many_mails_follow() -> None:
+    mails = "".join(f"2026-09-16 {10 + n // 6}:{n % 6}0  outbound\n" for n in range(30))
+    assert facts(MATURE + "2026-09-15 10:00  inbound\n" + mails + WON)[2] == "yes"
+
+
 # --- the record -----------------------------------------------------------------------------------------------
 
 

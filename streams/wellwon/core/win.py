@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from wellwon.core.deal import BUYERS_DATE, CORRECTION, COUNTS, Deal, Move, standing
+from wellwon.core.deal import BUYERS_DATE, CORRECTION, COUNTS, Deal, Move, PriceMove, standing
 from wellwon.core.model import WON, Ruleset
 from wellwon.core.price import baseline
 from wellwon.core.state import AlertState
@@ -120,9 +120,11 @@ def _date_held(deal: Deal, day: int, before: int | None) -> bool | None:
 
 def _buyer_answered(deal: Deal) -> bool | None:
     """Only where activities are fed both ways: a deal without any inbound touch may just not be fed."""
-    if not any(touch.inbound for touch in deal.touches):
+    if not deal.inbound_at and not any(touch.inbound for touch in deal.touches):
         return None
     since = deal.won_at - ANSWER_DAYS * DAY
+    if since <= deal.inbound_at <= deal.won_at:
+        return True  # many outbound touches since may have put it out of those that are kept
     return any(touch.inbound and since <= touch.at <= deal.won_at for touch in deal.touches)
 
 
@@ -143,6 +145,12 @@ def _was_pressed(alerts: tuple[AlertState, ...], at: int) -> bool:
     return bool(_pressing(alerts, at))
 
 
+def _held(alert: AlertState, move: PriceMove) -> bool:
+    """The pattern held when the price moved, or began with that very save."""
+    began = alert.since <= move.at or alert.commit == move.commit
+    return began and (not alert.closed_at or move.at <= alert.closed_at)
+
+
 def _late_concession(deal: Deal, alerts: tuple[AlertState, ...], base: int | None) -> int | None:
     listed = deal.list_amount
     if listed is None or deal.discount is None or base is None:
@@ -155,7 +163,7 @@ def _late_concession(deal: Deal, alerts: tuple[AlertState, ...], base: int | Non
         and not move.traded
         and move.points > 0
         and move.baseline is not None
-        and any(alert.since <= move.at or alert.commit == move.commit for alert in pressing)
+        and any(_held(alert, move) for alert in pressing)
     )
     points = min(points, max(0, deal.discount - base))
     yearly = listed if not deal.term_months or deal.term_months <= 12 else listed * 12 // deal.term_months
