@@ -18,8 +18,9 @@ policy: {activities: outbound}
 ```
 
 ## When it is fine
-The buyer's lawyers or buyers have it: such stages are named in the policy and do not count. It runs only where the
-policy says that activities are fed, for without them every deal looks quiet. What machines write is no sign of life.
+The buyer's lawyers or buyers have it: such stages are named in the policy, or somebody answered so. It runs only where
+the policy says that activities are fed, for without them every deal looks quiet. What machines write is no sign of
+life.
 
 ## What to do
 Call the customer. If they do not answer, it is not a Commit; say so now, while there is time.
@@ -74,8 +75,7 @@ def RULE(view: View, params: Params) -> Finding | None:
     deal = view.deal
     if deal.category != COMMIT or deal.status != OPEN or not deal.stage or deal.close_date is None:
         return None
-    stage = view.stage()
-    if stage is not None and stage.buyer_process:
+    if view.in_buyer_process:
         return None
     since = max(deal.acted_at, deal.first_at, deal.touches[-1].at if deal.touches else 0)
     quiet_at = since + params.days * DAY
