@@ -8,6 +8,7 @@ from typing import Any, Final
 from wellwon.core.deal import Deal
 from wellwon.core.engine import deal_type_of, segment_of
 from wellwon.core.exemption import exempted
+from wellwon.core.lifecycle import refuted
 from wellwon.core.model import ALERT, DELETED, OFF, OPEN, SHADOW, Ruleset
 from wellwon.core.rule import AMOUNT, CATEGORY, DATE, DEAL, NEXT_STEP, PRICE, STAGE, TOUCH, RuleSpec, param_fields
 from wellwon.core.state import AlertState, State
@@ -113,6 +114,9 @@ def _answer(spec: RuleSpec, rule: RulePolicy, deal_type: str, now: Situation, al
         finding = now.ask(spec)
     except Exception as error:  # as in the engine: one rule's mistake does not silence the others
         return answer(FAILED, Reason(("failed",), (f"{type(error).__name__}: {error}",)))
+    if finding is not None and refuted(now.deal, {spec.name: finding}):
+        said = "somebody answered that it is not right, and nothing that it looks for has happened since"
+        return answer(SILENT, Reason(("answer",), (said,)))
     if finding is not None:
         return replace(
             answer(HOLDS),
