@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -28,10 +27,13 @@ from wellwon.deliver.desk import Attempt, Desk
 from wellwon.deliver.directory import Address, Directory
 from wellwon.deliver.items import Alert, Reply, Unreadable, Win, read_alert, read_reply, read_win
 from wellwon.deliver.state import POST, UPDATE
+from wellwon.policy import PolicyError
 from wellwon.rules import RULES
 from wellwon.runtime import deadletters, restore, topics, zombies
 from wellwon.runtime.deliver_metrics import DeliverMetrics
-from wellwon.runtime.lanes import Lane, Place
+from wellwon.runtime.directory_files import modified, read_directory
+from wellwon.runtime.dispatch import Dispatch
+from wellwon.runtime.lanes import Place
 from wellwon.runtime.member import Member, now_ms
 from wellwon.runtime.outlet import Changelog, Outlet, Record
 from wellwon.runtime.pipeline import Entry, Pipeline
@@ -39,7 +41,7 @@ from wellwon.runtime.settings import Settings
 from wellwon.runtime.standby import OneActive
 from wellwon.runtime.transport import Slice, use_slices
 from wellwon.runtime.week import latest_facts
-from wellwon.sinks.transport import Delivered, Later, Outcome, Parcel, Transport
+from wellwon.sinks.transport import Delivered, Later, Outcome, Transport
 
 log = logging.getLogger(__name__)
 
@@ -61,16 +63,15 @@ class Deliver(Member):
         super().__init__(settings, settings.deliver_group, self.metrics.ready)
         self.directory = directory
         self.desk: Desk | None = None
-        self._transports = transports
-        self._lanes: dict[str, Lane] = {}
+        timed = settings.clock == "wall"
+        self.dispatch = Dispatch(self.group, directory, transports, self.metrics, self._settled, timed=timed)
         self._pipeline = Pipeline(lambda _entry: None)
         self._changelog = Changelog(0, 0, -1)
         self._watermarks: dict[TP, int] = {}
         self._generation = -1
         self._log_now = 0
         self._standing_by = False
-        self._sending: set[asyncio.Task[None]] = set()
-        self._outcomes: list[tuple[Attempt, Outcome]] = []
+        self._sources = modified(settings)
         self._readers = {settings.topic(name): read for name, read in READERS.items()}
         use_slices(self.app, self, OneActive)
         source = self.app.topic(*self._readers, key_serializer="raw", value_serializer="raw")
@@ -129,7 +130,7 @@ class Deliver(Member):
         assert self.outlet is not None
         collected = self.desk.collect()
         letters = [*(urgent or ()), *(letter for place in collected.fresh if (letter := self._offer(place)))]
-        attempts = [] if self.suspended else self._pick(self.desk)
+        attempts = [] if self.suspended else self.dispatch.pick(self.desk, self.now())
         again = self.desk.collect()
         self.metrics.count(collected.counts + again.counts)
         states = {**collected.states, **again.states}
@@ -141,67 +142,20 @@ class Deliver(Member):
         if letters:
             self.outlet.urgent(letters, entry)
 
-    def _offer(self, place: Place) -> Record | None:
-        """Queue a message; its dead letter where there is no room."""
-        sink = Address.parse(place[2]).sink
-        if sink in self._lanes and self._lanes[sink].offer(place):
-            return None
-        return self._give_up(place[0], place[1], sink, "queue-full" if sink in self._lanes else "no-sink", "")
-
-    def _pick(self, desk: Desk) -> list[Attempt]:
-        now, found = time.monotonic(), []
-        for sink, lane in self._lanes.items():
-            while (place := lane.next(now)) is not None:
-                attempt = desk.attempt(place[0], place[1], self.now())
-                if attempt is None:
-                    lane.done(place[0], taken=False)
-                    continue
-                if attempt.repeat:
-                    self.metrics.repeated.labels(sink).inc()
-                found.append(attempt)
-        return found
-
     def _written(self, tp: TP | None, end: int, attempts: list[Attempt]) -> None:
         if tp is not None:
             self._watermarks[tp] = max(end, self._watermarks.get(tp, -1))
-        for attempt in attempts:
-            task = asyncio.ensure_future(self._send(attempt))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+        self.dispatch.send(attempts)
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
-    async def _send(self, attempt: Attempt) -> None:
-        message = attempt.message
-        address = Address.parse(message.address)
-        person = self.directory.people.get(address.person) if address.person else None
-        sink = self.directory.sinks[address.sink]
-        to = person.email if person is not None else sink.channels.get(address.to, "")
-        parcel = Parcel(
-            id=f"{self.settings.deliver_group}/{message.id}",
-            to=to,
-            private=person is not None,
-            card=message.card,
-            zone=self.directory.zone(address),
-            refs=attempt.refs,
-            thread=attempt.thread,
-        )
-        if self.settings.clock == "wall":
-            self.metrics.latency.labels(address.sink).observe(max(0.0, (now_ms() - message.due_at) / 1000))
-        try:
-            outcome = await self._transports[address.sink].send(parcel)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            log.exception("sink %s failed on a message", address.sink)
-            outcome = Later(f"{type(error).__name__} in wellwon", unsure=True)
-        if not self._outcomes:
-            asyncio.get_running_loop().call_soon(self._settle)
-        self._outcomes.append((attempt, outcome))
+    def _offer(self, place: Place) -> Record | None:
+        """Queue a message; its dead letter where there is no room."""
+        reason = self.dispatch.offer(place)
+        return self._give_up(place[0], place[1], Address.parse(place[2]).sink, reason, "") if reason else None
 
-    def _settle(self) -> None:
+    def _settled(self, outcomes: list[tuple[Attempt, Outcome]]) -> None:
         """Note what the sinks said, and go on."""
-        outcomes, self._outcomes = self._outcomes, []
         if self.desk is None or self.failure is not None:
             return
         try:
@@ -213,7 +167,7 @@ class Deliver(Member):
     def _settle_one(self, desk: Desk, attempt: Attempt, outcome: Outcome) -> Record | None:
         key, message = attempt.key, attempt.message
         sink = Address.parse(message.address).sink
-        lane = self._lanes[sink]
+        lane = self.dispatch.lanes[sink]
         if isinstance(outcome, Delivered):
             desk.sent(key, message.id, outcome.ref)
             self.metrics.sent.labels(sink, POST if message.kind == POST else UPDATE).inc()
@@ -222,11 +176,7 @@ class Deliver(Member):
         if isinstance(outcome, Later) and self.now() - message.due_at < GIVE_UP_MS:
             if not outcome.unsure:
                 desk.put_off(key, message.id)
-            self.metrics.retried.labels(sink).inc()
-            was_open = lane.open_circuit
-            lane.failed(key, time.monotonic(), outcome.seconds)
-            if lane.open_circuit and not was_open:
-                log.warning("sink %s fails, it is tried less often now: %s", sink, outcome.why)
+            self.dispatch.again(sink, key, outcome)
             return None
         lane.done(key, taken=not isinstance(outcome, Later))
         reason = "too-old" if isinstance(outcome, Later) else "refused"
@@ -262,9 +212,7 @@ class Deliver(Member):
     async def drain(self) -> None:
         """Send nothing more, give what is being sent half a session to be answered, then let it become durable."""
         self.suspended = True
-        if self._sending:
-            await asyncio.wait(set(self._sending), timeout=self.settings.session_seconds / 2)
-            await asyncio.sleep(0)
+        await self.dispatch.drain(self.settings.session_seconds / 2)
         await super().drain()
 
     # --- taking over -------------------------------------------------------------------------------------------------
@@ -292,11 +240,8 @@ class Deliver(Member):
     def _let_go(self) -> None:
         self._pipeline.abandon()
         self._watermarks.clear()
-        self._lanes.clear()
-        self._outcomes.clear()
+        self.dispatch.let_go()
         self.desk = None
-        for task in self._sending:
-            task.cancel()
 
     async def _restore(self, generation: int) -> None:
         found = await asyncio.to_thread(self._read_state)
@@ -304,10 +249,7 @@ class Deliver(Member):
         assert outlet is not None
         self._changelog = changelog
         self._pipeline = Pipeline(lambda entry: outlet.states(entry, changelog))
-        self._lanes = {
-            name: Lane(transport.pace_s, transport.parallel, random.random)
-            for name, transport in self._transports.items()
-        }
+        self.dispatch.begin()
         self.desk = Desk(found.store, self.directory, epoch=self.settings.epoch, generation=generation)
         waiting = self.desk.outstanding()
         letters = [letter for place in waiting if (letter := self._offer(place)) is not None]
@@ -358,14 +300,30 @@ class Deliver(Member):
             call.hold(desk, facts, self.now())
 
     async def observing(self) -> None:
-        """Update the gauges every second."""
+        """Update the gauges every second, and take up a policy or a file of people that was edited."""
         while True:
-            for sink, lane in self._lanes.items():
-                self.metrics.waiting.labels(sink).set(lane.length)
-                self.metrics.circuit.labels(sink).set(lane.open_circuit)
+            if (sources := modified(self.settings)) != self._sources:
+                self._sources = sources
+                self._take_up()
+            self.dispatch.observe()
             oldest = self._pipeline.oldest
             self.metrics.watermark_age.set(0 if oldest is None else time.monotonic() - oldest)
             await asyncio.sleep(1.0)
+
+    def _take_up(self) -> None:
+        """Go by the files as they are now; by what was read before, where they cannot be used."""
+        try:
+            directory = read_directory(self.settings)
+        except (PolicyError, OSError, UnicodeDecodeError) as error:
+            log.warning("the edited policy or people are not taken up: %s", error)
+            return
+        if directory.delivery.sinks != self.directory.delivery.sinks:
+            log.warning("the policy names other sinks now: they take effect when deliver is started again")
+            return
+        self.directory = self.dispatch.directory = directory
+        if self.desk is not None:
+            self.desk.directory = directory
+        log.info("policy and people read again", extra={"policy": directory.policy.fingerprint})
 
     async def watching(self) -> None:
         """Write again what a worker that should be gone wrote over; see `zombies`."""
@@ -380,11 +338,6 @@ class Deliver(Member):
             if self.desk is not None and changelog is self._changelog:
                 states = {key: self.desk.ledger.records.get(key) for key in keys}
                 self._pipeline.push(Entry(-1, 0, states, entered=time.monotonic()))
-
-    async def close(self) -> None:
-        """Let go of the sinks."""
-        for transport in self._transports.values():
-            await transport.close()
 
 
 def _rule(reply: Reply) -> str:

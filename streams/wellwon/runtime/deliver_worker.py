@@ -13,23 +13,15 @@ from kafka.errors import KafkaError
 
 from wellwon.deliver.directory import Directory
 from wellwon.policy import PolicyError
-from wellwon.policy.people import People, load_people
 from wellwon.runtime import logs, serving, sinks, topics
 from wellwon.runtime.deliver import Deliver
+from wellwon.runtime.directory_files import read_directory
 from wellwon.runtime.interactions import Interactions
-from wellwon.runtime.policy_file import read_policy
 from wellwon.runtime.settings import Settings, SettingsError
 from wellwon.runtime.worker import GC_THRESHOLDS
 from wellwon.sinks.transport import Transport
 
 log = logging.getLogger(__name__)
-
-
-def read_people(settings: Settings) -> People:
-    """The people that the settings name. Raises PolicyError, OSError, UnicodeDecodeError."""
-    if settings.people is None:
-        return People()
-    return load_people(settings.people.read_text(encoding="utf-8"), str(settings.people))
 
 
 async def _run(settings: Settings, directory: Directory, transports: dict[str, Transport]) -> int:
@@ -39,7 +31,7 @@ async def _run(settings: Settings, directory: Directory, transports: dict[str, T
             log.info("topics created", extra={"topics": created})
     deliver = Deliver(settings, directory, transports)
     duties = [deliver.keeping_time(), deliver.observing(), deliver.watching()]
-    working = serving.serving(deliver, deliver.metrics.page, duties, deliver.close)
+    working = serving.serving(deliver, deliver.metrics.page, duties, deliver.dispatch.close)
     people = len(list(directory.people))
     about = {
         "policy": settings.policy or "defaults",
@@ -57,7 +49,7 @@ def run(settings: Settings) -> int:
 
     Raises PolicyError, SettingsError, OSError or UnicodeDecodeError for what is wrong before anything is started.
     """
-    directory = Directory(read_policy(settings.policy).policy, read_people(settings))
+    directory = read_directory(settings)
     transports = sinks.connect(settings, directory.delivery)
     if settings.interactions and not settings.slack_signing_secret:
         raise SettingsError("WELLWON_SLACK_SIGNING_SECRET is not set, and WELLWON_INTERACTIONS needs it")

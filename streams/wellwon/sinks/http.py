@@ -40,6 +40,7 @@ class Client:
             resolver = None if self._private else PublicResolver()
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(resolver=resolver, limit=64),
+                cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=self._timeout, connect=min(5.0, self._timeout)),
             )
         return self._session
