@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from random import Random
 from typing import Any
@@ -332,3 +333,21 @@ def test_a_wrong_policy_is_a_dead_letter_and_the_old_one_stays() -> None:
     assert dead.reason == "bad_policy"
     assert "late-discount" in dead.detail
     assert partition.policy == ""
+
+
+def test_answers_are_counted_by_rule_once() -> None:
+    said = [
+        ("late-discount", "traded", 1),
+        ("late-discount", "traded", 1),
+        ("late-discount", "traded", 2),
+        ("x", "legal", 3),
+    ]
+    records = [change(saved(stage="Qualification"), START, 0, 0)]
+    for offset, (rule, answer, number) in enumerate(said, start=1):
+        event = {"kind": "answer", "answer": answer, "by": "anna", "rule": rule}
+        records.append(change(event, START + number * HOUR, number, offset))
+    _, outputs = run(*records)
+    counts: Counter[tuple[str, str]] = Counter()
+    for out in outputs:
+        counts.update(out.counts.answers)
+    assert counts == {("late-discount", "traded"): 2, ("other", "legal"): 1}

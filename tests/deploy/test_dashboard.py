@@ -93,6 +93,17 @@ def test_a_panel_asks_for_metrics_and_labels_that_exist(panel: dict[str, Any]) -
 
 def test_no_deal_and_no_person_is_a_label() -> None:
     labels = set().union(*samples().values())
-    assert labels <= {"source", "kind", "rule", "severity", "transition", "reading", "reason", "partition", "le"} | {
+    assert labels <= {
+        "answer",
+        "source",
+        "kind",
+        "rule",
+        "severity",
+        "transition",
+        "reading",
+        "reason",
+        "partition",
+        "le",
+    } | {
         "generation"  # of Python's garbage collector
     }

@@ -41,9 +41,7 @@ REJECTS = "rejected.jsonl"
 @click.option("--as-of", metavar="TIME", help="Nothing after this date (its midnight) or instant is known.")
 @click.option("--split", metavar="TIME", help="Norms from the history before it, flags judged from it on.")
 @click.option("--outcomes", metavar="FILE", help="What became of customers: deal id, churned or renewed, date (CSV).")
-@click.option(
-    "--rejects", default=REJECTS, show_default=True, help="File for rows that cannot be used, and why."
-)
+@click.option("--rejects", default=REJECTS, show_default=True, help="File for rows that cannot be used, and why.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes that share the work.")
 @dialect
 def command(

@@ -27,6 +27,8 @@ class Counts:
     """By rule, severity and transition."""
     open_findings: dict[tuple[str, str], int] = field(default_factory=dict)
     """By rule and severity: how many more (or fewer) are open."""
+    answers: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By rule (``other`` for one that does not run) and answer: what people say of the rules."""
     wins: dict[str, int] = field(default_factory=dict)
     dead_letters: dict[str, int] = field(default_factory=dict)
     rule_seconds: dict[str, float] = field(default_factory=dict)

@@ -15,7 +15,7 @@ import msgspec
 from wellwon.core import items, records, wire
 from wellwon.core.engine import DUPLICATE, LATE, Meter, Step, leaves_at, restore, step
 from wellwon.core.envelope import Decoded
-from wellwon.core.items import Clock, DealItem, PolicyRecord
+from wellwon.core.items import Change, Clock, DealItem, PolicyRecord
 from wellwon.core.model import Ruleset
 from wellwon.core.outcome import CHANGE, CLOCK, POLICY, Outcomes
 from wellwon.core.output import Output, bump
@@ -220,8 +220,15 @@ class Partition:
             return
         if done.outcome == LATE:
             out.counts.late += 1
-        if decoded.kind == items.GAP:
-            out.rereads.append((deal_key, _reread(decoded, item)))
+        if decoded.kind == items.ANSWER:
+            self._count_answer(out, item)
+        elif decoded.kind == items.GAP:
+            out.rereads.append((deal_key, records.reread_record(decoded.opportunity_id, decoded.source, item.at)))
+
+    def _count_answer(self, out: Output, item: DealItem) -> None:
+        assert isinstance(item, Change)
+        rule = str(item.values["rule"])
+        bump(out.counts.answers, (rule if self._outcomes.family(rule) else "other", str(item.values["answer"])))
 
     def _touch(self, key: bytes) -> Held:
         held = self._held.get(key)
@@ -380,15 +387,3 @@ class Partition:
         if len(self._held) > self.room:
             for key in list(islice(self._held, len(self._held) - self.room * 3 // 4)):
                 del self._held[key]
-
-
-def _reread(decoded: Decoded, item: DealItem) -> bytes:
-    return records.encode_json(
-        {
-            "schema": "reread.v1",
-            "opportunity_id": decoded.opportunity_id,
-            "source": decoded.source,
-            "reason": "gap",
-            "at": format_instant(item.at),
-        }
-    )

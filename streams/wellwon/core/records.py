@@ -176,3 +176,16 @@ def win_record(body: dict[str, Any], revision: int, at: int, withdrawn: bool) ->
 def digest(body: dict[str, Any]) -> int:
     """Whether two win records say the same."""
     return zlib.crc32(encode_json(body))
+
+
+def reread_record(deal_id: str, source: str, at: int) -> bytes:
+    """A request to read a deal again, ``reread.v1``: a change was announced without its fields."""
+    return encode_json(
+        {
+            "schema": "reread.v1",
+            "opportunity_id": deal_id,
+            "source": source,
+            "reason": "gap",
+            "at": format_instant(at),
+        }
+    )

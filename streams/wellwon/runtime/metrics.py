@@ -49,6 +49,10 @@ class Metrics:
         self.changes = counter(
             "changes", "Changes read, by source (those beyond the first 20 are one: other) and kind.", "source", "kind"
         )
+        self.answers = counter(
+            "answers", "What people answered to alerts, by rule (other: one that does not run) and answer.", "rule",
+            "answer",
+        )  # fmt: skip
         self.skipped = counter("skipped_changes", "Changes read again after a restart, and applied already.")
         self.duplicates = counter(
             "duplicate_changes", "Changes that a source sent more than once: applied once, dropped after that."
@@ -98,6 +102,8 @@ class Metrics:
         """Add what one slice brought; `records` is 0 for deals settled by the clock."""
         if records:
             self.slice_size.observe(records)
+        for (rule, answer), number in counts.answers.items():
+            self.answers.labels(rule, answer).inc(number)
         for (source, kind), number in counts.changes.items():
             self.changes.labels(self._source(source), kind).inc(number)
         for (rule, severity, transition), number in counts.transitions.items():
