@@ -154,9 +154,9 @@ class Draft:
         """The net amount over the whole term, hundredths."""
         return self.listed * (10_000 - self.discount) // 10_000 * max(12, self.term) // 12
 
-    def create(self, day: int, close_date: int, *, estimate: bool = True, **more: Any) -> Save:
+    def create(self, day: int, close_date: int, *, reached: int = 0, estimate: bool = True, **more: Any) -> Save:
         """The deal appears in the CRM, with a rough amount or none."""
-        self.date, self.category = close_date, CATEGORY_OF[0]
+        self.date, self.stage, self.category = close_date, reached, CATEGORY_OF[reached]
         values: dict[str, Any] = {
             "name": organisation.account_name(self.number),
             "account": organisation.account_name(self.number),
@@ -164,7 +164,7 @@ class Draft:
             "currency": "USD",
             "pipeline": self.pipeline,
             "deal_type": self.deal_type,
-            "stage": self.stages[0],
+            "stage": self.stages[reached],
             "forecast_category": self.category,
             "close_date": format_date(close_date),
         }
@@ -267,14 +267,15 @@ class Draft:
         rng = self.rng
         if reach >= NEGOTIATION:
             by = min(by, close_date - AHEAD)  # the late stage is reached before its date is near
-        path = [stage for stage in range(1, reach + 1) if stage in (reach, PROPOSAL) or rng.random() < 0.15]
+        first = min(reach, PROPOSAL)
+        path = range(first, reach + 1)  # one stage after the other: deals that are well kept skip none
         cycle = days or rng.randrange(self.segment.cycle_low, self.segment.cycle_high) * 4 // 5
         cycle = min(cycle, PATIENCE * len(path))
         start = created if created is not None else min(by - 4 * len(path) - 9, by - cycle)
         # A working day is at most two days before the day meant: keep the order, and a day for the price to settle.
         step = (by - start) // len(path) if path else 0
         start = by - step * len(path)
-        self.create(start, close_date if first_date is None else first_date, **more)
+        self.create(start, close_date if first_date is None else first_date, reached=max(0, first - 1), **more)
         if first_date is not None:
             self.redate(self.on(workday(start) + (3 if step > 6 else 1)), close_date)
         priced_at_stage = PROPOSAL if PROPOSAL in path else reach

@@ -62,7 +62,7 @@ def won(draft: Draft, day: int, *, edge: bool = False) -> Planted:
         draft.win(draft.on(day))
         return Planted((), "won a little later than was first said, with progress after", _known("mixed", unpriced))
     said = min(day + rng.choice((0, 0, 0, 1, 2, 4, 6)), max(draft.quarter.end, day))
-    reach = LEGAL if rng.random() < 0.75 else NEGOTIATION
+    reach = LEGAL if rng.random() < 0.55 else NEGOTIATION
     draft.mature(said - rng.randrange(AHEAD, AHEAD + 4), reach, said)
     draft.win(draft.on(day))
     reason = "won near the date that was said long before, at the price first agreed"
