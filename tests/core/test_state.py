@@ -59,7 +59,7 @@ def test_open_alerts_are_counted_without_decoding_the_rest(history: History) -> 
     value, expected = stored(history), {}
     for alert in decode_state(value).alerts:
         if not alert.closed_at:
-            kind = (alert.rule, alert.severity)
+            kind = (alert.rule, alert.severity, alert.segment)
             expected[kind] = expected.get(kind, 0) + 2
     assert count_open([value, value]) == expected
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from wellwon.runtime.deliver_metrics import DeliverMetrics
 from wellwon.runtime.metrics import Metrics
 
 FOLDER = Path(__file__).parent.parent.parent / "deploy" / "grafana" / "dashboards"
@@ -29,12 +30,14 @@ PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
 
 def samples() -> dict[str, set[str]]:
     """Every sample that a worker can show, with its labels."""
-    metrics = Metrics()
-    for metric in vars(metrics).values():
-        if labels := getattr(metric, "_labelnames", ()):
-            metric.labels(*("x" for _ in labels))
+    everyone: tuple[Metrics | DeliverMetrics, ...] = (Metrics(), DeliverMetrics(["x"]))
+    for metrics in everyone:
+        for metric in vars(metrics).values():
+            if labels := getattr(metric, "_labelnames", ()):
+                metric.labels(*("x" for _ in labels))
     return {
         sample.name: set(sample.labels)
+        for metrics in everyone
         for family in text_string_to_metric_families(metrics.page().decode())
         for sample in family.samples
     } | {name: set() for name in PROCESS}
@@ -94,16 +97,7 @@ def test_a_panel_asks_for_metrics_and_labels_that_exist(panel: dict[str, Any]) -
 def test_no_deal_and_no_person_is_a_label() -> None:
     labels = set().union(*samples().values())
     assert labels <= {
-        "answer",
-        "source",
-        "kind",
-        "rule",
-        "severity",
-        "transition",
-        "reading",
-        "reason",
-        "partition",
-        "le",
-    } | {
-        "generation"  # of Python's garbage collector
+        *("source", "kind", "rule", "severity", "segment", "transition", "reading", "reason", "partition", "le"),
+        *("days_left", "week", "sink", "answer", "topic"),
+        "generation",  # of Python's garbage collector
     }

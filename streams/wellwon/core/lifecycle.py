@@ -78,13 +78,14 @@ def reconcile(
     commit: int = 0,
     since: int = 0,
     not_right: Collection[str] = (),
+    segment: str = "",
 ) -> tuple[tuple[AlertState, ...], list[Transition]]:
     """Compare what is open with what was found.
 
     Rules that are not in ``findings`` were not asked: their alerts stay as they are. ``modes`` gives the mode of each
     rule that runs. ``reason`` goes on what opens or changes, ``resolved_reason`` on what resolves.
     ``since`` is when the save was made that brought it about, where it was not the clock.
-    ``not_right``: the rules whose finding somebody has answered; they find nothing.
+    ``not_right``: the rules whose finding somebody has answered; they find nothing. ``segment``: the deal's.
     What one record of a save (``commit``) seemed to show and another of the same save explains is retracted.
     """
     open_by_rule = {alert.rule: alert for alert in alerts if not alert.closed_at}
@@ -100,7 +101,7 @@ def reconcile(
                 closed = replace(known, closed_at=at, revision=known.revision + 1, retracted=untrue)
                 transitions.append(Transition(RESOLVED, ended, closed, None))
         elif known is None:
-            opened = _open(alerts, rule, finding, modes.get(rule, ALERT), period, at, since or at)
+            opened = _open(alerts, rule, finding, modes.get(rule, ALERT), period, at, since or at, segment)
             transitions.append(Transition(OPENED, reason, opened, finding))
         elif (
             known.severity != finding.severity
@@ -147,7 +148,14 @@ def refuted(deal: Deal, findings: dict[str, Finding | None]) -> list[str]:
 
 
 def _open(
-    alerts: tuple[AlertState, ...], rule: str, finding: Finding, mode: str, period: Period, at: int, since: int
+    alerts: tuple[AlertState, ...],
+    rule: str,
+    finding: Finding,
+    mode: str,
+    period: Period,
+    at: int,
+    since: int,
+    segment: str,
 ) -> AlertState:
     revision = 1 + max((a.revision for a in alerts if a.rule == rule and a.period == period.label), default=0)
     return AlertState(
@@ -163,6 +171,7 @@ def _open(
         covered_by="",
         mode=mode,
         since=since,
+        segment=segment,
     )
 
 

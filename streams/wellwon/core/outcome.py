@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from wellwon.core import lifecycle, records
-from wellwon.core.engine import LATE, Step, ask_all, deal_type_of
+from wellwon.core.counting import count_concession, count_push, count_transitions
+from wellwon.core.engine import APPLIED, LATE, Step, ask_all, deal_type_of
 from wellwon.core.exemption import exempted
 from wellwon.core.facts import fact_record, is_counted
 from wellwon.core.model import DELETED, OPEN, WON, Ruleset
@@ -17,6 +18,7 @@ from wellwon.core.win import SETTLES_MS, is_won, read_win
 CHANGE: Final = "change"
 CLOCK: Final = "clock"
 POLICY: Final = "policy"
+PRICE_FAMILY: Final = "price"
 
 Origin = tuple[bytes | None, bytes, int]
 """Key, value and offset of the record that caused a step."""
@@ -69,10 +71,13 @@ class Outcomes:
             self._win(out, key, state)
         if exempt_until >= 0 and not 0 <= state.wake_at <= exempt_until and any(not a.closed_at for a in state.alerts):
             state.wake_at = exempt_until
-        if origin is not None and self._ruleset.group_rules and state.now.stage:
-            if done.refolded or done.outcome == LATE or self._counts(state):
-                record = fact_record(key, state, self._ruleset, origin[2], refolded=done.refolded)
-                out.facts.append((key, record))
+        if origin is None:
+            return state
+        if done.outcome == APPLIED and not done.refolded and state.tail:
+            count_push(out.counts, self._ruleset.calendar, state)
+        told = done.refolded or done.outcome == LATE
+        if self._ruleset.group_rules and state.now.stage and (told or self._counts(state)):
+            out.facts.append((key, fact_record(key, state, self._ruleset, origin[2], refolded=done.refolded)))
         return state
 
     def _modes_of(self, key: bytes, state: State) -> tuple[dict[str, str], int]:
@@ -106,23 +111,19 @@ class Outcomes:
             commit=commit,
             since=state.now.last_at if reason == CHANGE else 0,
             not_right=lifecycle.refuted(state.now, findings),
+            segment=state.segment,
         )
 
     def publish(self, out: Output, key: bytes, state: State, transitions: list[lifecycle.Transition]) -> None:
         """Put the records of what opened, changed and resolved into ``out``."""
-        deal_id, counts = key.decode(), out.counts
-        severities = {alert.rule: alert.severity for alert in state.alerts if not alert.closed_at}
+        deal_id = key.decode()
+        count_transitions(out.counts, state.alerts, transitions, state.at)
         for transition in transitions:
-            alert = transition.alert
-            value = records.alert_record(
-                deal_id, state.now, transition, self.family(alert.rule), state.segment, state.at
-            )
+            family = self.family(transition.alert.rule)
+            value = records.alert_record(deal_id, state.now, transition, family, state.segment, state.at)
             out.alerts.append((key, value))
-            bump(counts.transitions, (alert.rule, alert.severity, transition.kind))
-            if transition.kind != lifecycle.OPENED:
-                bump(counts.open_findings, (alert.rule, severities[alert.rule]), -1)
-            if transition.kind != lifecycle.RESOLVED:
-                bump(counts.open_findings, (alert.rule, alert.severity))
+            if family == PRICE_FAMILY:
+                count_concession(out.counts, self._ruleset.calendar, transition, state.at)
 
     def _win(self, out: Output, key: bytes, state: State) -> None:
         """Publish how a deal was won, again while what belongs to the win still arrives, and withdraw a win undone."""

@@ -25,10 +25,20 @@ class Counts:
     changes: dict[tuple[str, str], int] = field(default_factory=dict)
     transitions: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """By rule, severity and transition."""
-    open_findings: dict[tuple[str, str], int] = field(default_factory=dict)
-    """By rule and severity: how many more (or fewer) are open."""
     answers: dict[tuple[str, str], int] = field(default_factory=dict)
     """By rule (``other`` for one that does not run) and answer: what people say of the rules."""
+    open_findings: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """By rule, severity and segment: how many more (or fewer) are open."""
+    shadow: dict[str, int] = field(default_factory=dict)
+    """By rule: alerts that opened in shadow."""
+    resolutions: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By rule and reason."""
+    open_for: list[tuple[str, int]] = field(default_factory=list)
+    """Of each alert that resolved: the rule, and the seconds that it was open."""
+    concessions: dict[int, int] = field(default_factory=dict)
+    """Alerts of the price family that opened, by the days left to the end of the period."""
+    pushes: dict[int, int] = field(default_factory=dict)
+    """Close dates that somebody moved out, by the week of the period, from 1."""
     wins: dict[str, int] = field(default_factory=dict)
     dead_letters: dict[str, int] = field(default_factory=dict)
     rule_seconds: dict[str, float] = field(default_factory=dict)

@@ -134,6 +134,11 @@ class Partition:
     def _deals(self) -> list[bytes]:
         return [key for key in self._store if key[:1] != b"\0"]
 
+    @property
+    def period_end(self) -> int:
+        """When the clock's period ends, ms; 0 before the first clock record."""
+        return self.ruleset.calendar.period_of(self.clock).end_at if self.clock else 0
+
     # --- applying ---------------------------------------------------------------------------------------------
 
     def apply(self, slice_: Iterable[Record]) -> Output:

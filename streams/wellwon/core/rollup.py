@@ -19,6 +19,7 @@ import msgspec
 
 from wellwon.core import facts, items, lifecycle, records
 from wellwon.core.calendar import Period
+from wellwon.core.counting import count_transitions
 from wellwon.core.exemption import uncounted
 from wellwon.core.facts import Fact, Mark
 from wellwon.core.group import GroupView
@@ -102,7 +103,7 @@ class Rollup:
         self._ruleset = compile_policy(self._control.policy)
         self._holdings = Holdings(self._ruleset)
         self._subjects: dict[str, _Subject] = {}
-        self.open_findings: dict[tuple[str, str], int] = {}
+        self.open_findings: dict[tuple[str, str, str], int] = {}
         self._restore()
 
     def _restore(self) -> None:
@@ -112,7 +113,7 @@ class Rollup:
                 self._subjects[key[len(SUBJECT) :].decode()] = subject
                 for alert in subject.alerts:
                     if not alert.closed_at:
-                        bump(self.open_findings, (alert.rule, alert.severity))
+                        bump(self.open_findings, (alert.rule, alert.severity, alert.segment))
             elif not key.startswith(b"\0"):
                 self._holdings.restore(key, _decode_facts(_body(value)), self._floor)
         self._gather()
@@ -135,6 +136,11 @@ class Rollup:
     def clock(self) -> int:
         """The hour of the last judgement."""
         return self._control.judged_at
+
+    @property
+    def period_end(self) -> int:
+        """When the clock's period ends, ms; 0 before the first judgement."""
+        return self._ruleset.calendar.period_of(self.clock).end_at if self.clock else 0
 
     # --- applying -------------------------------------------------------------------------------------------------
 
@@ -299,16 +305,9 @@ class Rollup:
         transitions: list[lifecycle.Transition],
         hour: int,
     ) -> None:
-        counts = out.counts
-        severities = {(alert.rule, alert.period): alert.severity for alert in before if not alert.closed_at}
+        count_transitions(out.counts, before, transitions, hour)
         for transition in transitions:
-            alert = transition.alert
             out.alerts.append((subject.encode(), records.group_alert_record(subject, transition, hour)))
-            bump(counts.transitions, (alert.rule, alert.severity, transition.kind))
-            if transition.kind != lifecycle.OPENED:
-                bump(counts.open_findings, (alert.rule, severities[alert.rule, alert.period]), -1)
-            if transition.kind != lifecycle.RESOLVED:
-                bump(counts.open_findings, (alert.rule, alert.severity))
 
     # --- the store ------------------------------------------------------------------------------------------------
 

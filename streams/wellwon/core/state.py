@@ -32,6 +32,8 @@ class AlertState(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """Resolved because what it told did not happen that way: it says nothing of the deal."""
     since: int = 0
     """When the save that opened it was made; ``opened_at``, when it was told, depends on how long that took."""
+    segment: str = ""
+    """The deal's segment when it opened; empty for an owner's or a team's."""
 
 
 class WinState(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -193,8 +195,8 @@ _NONE_OPEN: Final = _OPEN_SIZE.pack(0)
 
 
 def _open(alerts: tuple[AlertState, ...]) -> bytes:
-    """Rule and severity of the open alerts, then how long that is: a restart counts them without decoding a deal."""
-    kinds = [f"{alert.rule} {alert.severity}" for alert in alerts if not alert.closed_at] if alerts else None
+    """Rule, severity and segment of what is open, then how long that is: a restart counts without decoding deals."""
+    kinds = [f"{one.rule} {one.severity} {one.segment}" for one in alerts if not one.closed_at] if alerts else None
     if not kinds:
         return _NONE_OPEN
     written = "\n".join(kinds).encode()
@@ -239,14 +241,15 @@ def decode_control(value: bytes) -> Control:
     return _decode_control(memoryview(value)[PREFIX.size :])
 
 
-def count_open(values: Iterable[bytes]) -> dict[tuple[str, str], int]:
-    """The open alerts of stored states by rule and severity, without decoding the states."""
+def count_open(values: Iterable[bytes]) -> dict[tuple[str, str, str], int]:
+    """The open alerts of stored states by rule, severity and segment, without decoding the states."""
     written = Counter(
         value[-2 - (value[-2] << 8 | value[-1]) : -2] for value in values if not value.endswith(_NONE_OPEN)
     )
-    counts: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, str, str], int] = {}
     for open_, deals in written.items():
         for kind in open_.decode().split("\n"):
-            rule, severity = kind.split(" ")
-            counts[rule, severity] = counts.get((rule, severity), 0) + deals
+            rule, severity, segment = f"{kind} ".split(" ", 2)  # what was written before segments were has none
+            kept = rule, severity, segment.rstrip(" ")
+            counts[kept] = counts.get(kept, 0) + deals
     return counts

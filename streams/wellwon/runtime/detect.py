@@ -156,6 +156,7 @@ class Detect(Member):
 
     async def _restore(self, gained: list[int], generation: int) -> None:
         began = time.monotonic()
+        self.metrics.restoring.set(len(gained))
         built = await asyncio.to_thread(self._build, gained, generation)
         for owned, found in built:
             self.owned[owned.number] = owned
@@ -167,6 +168,7 @@ class Detect(Member):
         gc.freeze()  # what was restored stays; the collector need not look at it again
         took = time.monotonic() - began
         self.metrics.restore_seconds.set(took)
+        self.metrics.restoring.set(0)
         deals = sum(owned.deals for owned, _ in built)
         log.info("states restored", extra={"partitions": gained, "deals": deals, "seconds": round(took, 3)})
 

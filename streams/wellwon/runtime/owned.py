@@ -38,8 +38,12 @@ class Core(Protocol):
         """How far time has come, epoch milliseconds."""
 
     @property
-    def open_findings(self) -> Mapping[tuple[str, str], int]:
-        """Alerts open in the states that it began with, by rule and severity."""
+    def period_end(self) -> int:
+        """When the clock's period ends, epoch milliseconds; 0 before the first clock record."""
+
+    @property
+    def open_findings(self) -> Mapping[tuple[str, str, str], int]:
+        """Alerts open in the states that it began with, by rule, severity and segment."""
 
     def apply(self, slice_: Iterable[Any]) -> Output: ...
 
@@ -141,6 +145,9 @@ class Owned:
         oldest = self.pipeline.oldest
         self._metrics.watermark_age.labels(self.number).set(0 if oldest is None else time.monotonic() - oldest)
         self._metrics.deals.labels(self.number).set(self.deals)
+        if self.core.clock:
+            self._metrics.clock.labels(self.number).set(self.core.clock / 1000)
+            self._metrics.period_end.labels(self.number).set(self.core.period_end / 1000)
         if end is not None and self.position >= 0:
             self._metrics.lag.labels(self.number).set(max(0, end - self.position))
 
