@@ -125,6 +125,19 @@ def _latency(found: dict[str, Any]) -> str:
     )
 
 
+def _delivery(found: dict[str, Any]) -> str:
+    rows = [
+        (f"p{share}", f"{found['ms'][str(share)]:.1f}", target)
+        for share, target in ((50, ""), (90, ""), (99, "100"), (100, ""))
+    ]
+    return (
+        f"### Alert to request\n\n{found['rate']:,} alerts/s for {found['seconds']} s, after a warm-up of 5 s, without"
+        " a settle time; from the producer's call with the alert to the request at a webhook's receiver,"
+        f" {found['alerts']:,} alerts. Deliver was busy for {found['cpu_share']:.0%} of the time.\n\n"
+        + _table(("", "ms", "target"), rows)
+    )
+
+
 def _restart(found: dict[str, Any]) -> str:
     rows = [
         (
@@ -174,6 +187,7 @@ TABLES = {
     "throughput": _throughput,
     "parts": _parts,
     "latency": _latency,
+    "delivery": _delivery,
     "restart": _restart,
     "state": _state,
     "backtest": _backtest,

@@ -87,6 +87,14 @@ def latency(seconds: int) -> dict[str, Any]:
         return measure(settings, seconds)
 
 
+def delivery(seconds: int) -> dict[str, Any]:
+    """From alert to request."""
+    from delivery import measure
+
+    with cluster("delivery") as settings:
+        return measure(settings, seconds)
+
+
 def restart(deals: int) -> dict[str, Any]:
     """From start to ready."""
     from restart import measure
@@ -119,7 +127,7 @@ def backtest(rows: int) -> dict[str, Any]:
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    names = ("throughput", "parts", "latency", "restart", "state", "truth", "backtest")
+    names = ("throughput", "parts", "latency", "delivery", "restart", "state", "truth", "backtest")
     parser.add_argument("parts", nargs="*", metavar="|".join(names), help="default: all, and render bench/README.md")
     parser.add_argument("--changes", type=int, default=500_000, help="in the log (default 500,000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (default 3)")
@@ -139,6 +147,7 @@ def main() -> None:
         "throughput": lambda: throughput(asked.changes, asked.rounds, asked.only),
         "parts": lambda: parts(min(asked.changes, 100_000), asked.rounds),
         "latency": lambda: latency(asked.seconds),
+        "delivery": lambda: delivery(asked.seconds),
         "restart": lambda: restart(asked.deals),
         "state": lambda: state(20_000),
         "backtest": lambda: backtest(asked.rows),

@@ -46,6 +46,8 @@ from wellwon.sinks.transport import Delivered, Later, Outcome, Transport
 log = logging.getLogger(__name__)
 
 TICK_S = 0.02
+UNDER_WAY = 100
+"""Entries of the pipeline: one for each slice, and for what sinks said; small ones, for alerts come one by one."""
 GIVE_UP_MS = 24 * 3_600_000
 """A message that a sink did not take for so long becomes a dead letter."""
 READERS: dict[str, Callable[[bytes], Alert | Win | Reply]] = {
@@ -248,7 +250,7 @@ class Deliver(Member):
         outlet, changelog = self.outlet, Changelog(0, found.end, generation)
         assert outlet is not None
         self._changelog = changelog
-        self._pipeline = Pipeline(lambda entry: outlet.states(entry, changelog))
+        self._pipeline = Pipeline(lambda entry: outlet.states(entry, changelog), UNDER_WAY)
         self.dispatch.begin()
         self.desk = Desk(found.store, self.directory, epoch=self.settings.epoch, generation=generation)
         waiting = self.desk.outstanding()

@@ -17,6 +17,9 @@ from wellwon.sinks.transport import Later, Outcome, Parcel, Transport
 
 log = logging.getLogger(__name__)
 
+GATHER_S = 0.01
+"""What sinks say is gathered for so long, so that it is written together."""
+
 Settled = Callable[[list[tuple[Attempt, Outcome]]], None]
 
 
@@ -35,6 +38,7 @@ class Dispatch:
         self._metrics = metrics
         self._settled = settled
         self._timed = timed
+        self._delay = {sink: metrics.latency.labels(sink) for sink in transports}
         self._sending: set[asyncio.Task[None]] = set()
         self._outcomes: list[tuple[Attempt, Outcome]] = []
 
@@ -53,7 +57,7 @@ class Dispatch:
         """Give what is being sent so long to be answered."""
         if self._sending:
             await asyncio.wait(set(self._sending), timeout=seconds)
-            await asyncio.sleep(0)  # `settled` is called in the meantime
+            await asyncio.sleep(2 * GATHER_S)  # `settled` is called in the meantime
 
     def pick(self, desk: Desk, now: int) -> list[Attempt]:
         """Take what may go out now; ``now`` is the desk's time."""
@@ -87,14 +91,14 @@ class Dispatch:
         message = attempt.message
         address = Address.parse(message.address)
         if self._timed:
-            self._metrics.latency.labels(address.sink).observe(max(0.0, (now_ms() - message.due_at) / 1000))
+            self._delay[address.sink].observe(max(0.0, (now_ms() - message.due_at) / 1000))
         try:
             outcome = await self._transports[address.sink].send(self._parcel(attempt, address))
         except Exception as error:
             log.exception("sink %s failed on a message", address.sink)
             outcome = Later(f"{type(error).__name__} in wellwon", unsure=True)
         if not self._outcomes:
-            asyncio.get_running_loop().call_soon(self._tell)
+            asyncio.get_running_loop().call_later(GATHER_S, self._tell)
         self._outcomes.append((attempt, outcome))
 
     def _parcel(self, attempt: Attempt, address: Address) -> Parcel:

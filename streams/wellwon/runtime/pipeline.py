@@ -68,8 +68,10 @@ class Entry:
 class Pipeline:
     """The first-in-first-out of one partition's entries, and its durable watermark."""
 
-    def __init__(self, write: Callable[[Entry], None]) -> None:
+    def __init__(self, write: Callable[[Entry], None], most: int = MAX_SLICES) -> None:
+        """``most``: entries that may be under way."""
         self._write = write
+        self._most = most
         self._waiting: deque[Entry] = deque()
         """Entries whose states have not gone out."""
         self._writing: deque[Entry] = deque()
@@ -119,7 +121,7 @@ class Pipeline:
     @property
     def full(self) -> bool:
         """Whether no more of this partition should be fetched for now."""
-        return self.bytes >= MAX_BYTES or len(self._waiting) + len(self._writing) >= MAX_SLICES
+        return self.bytes >= MAX_BYTES or len(self._waiting) + len(self._writing) >= self._most
 
     @property
     def empty(self) -> bool:
