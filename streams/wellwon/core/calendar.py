@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Final, Literal, get_args
 
@@ -40,6 +41,10 @@ class Period:
     end_day: int  # its last day, inclusive
     start_at: int  # ms
     end_at: int  # ms, exclusive: the next period's start
+
+
+DAYS_KEPT: Final = 4_096
+"""Midnights that are remembered: rules ask for the same few years again and again."""
 
 
 class FiscalCalendar:
@@ -126,7 +131,7 @@ class FiscalCalendar:
         self.kind = kind
         self._zone = place
         self.local_day = place.local_day
-        self.midnight = place.midnight
+        self.midnight = lru_cache(maxsize=DAYS_KEPT)(place.midnight)
         self._periods = tuple(
             Period(index, label, start, following - 1, place.midnight(start), place.midnight(following))
             for (index, label, start), (_, _, following) in pairwise(starts)

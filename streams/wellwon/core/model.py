@@ -164,8 +164,8 @@ class Segment:
             asked = [active for active in concerned if not active.spec.premise & ~premise]
             found = Questions(
                 tuple((active.spec.name, active.spec.check, active.params) for active in asked),
-                frozenset(active.spec.name for active in concerned if active not in asked),
-                all(active in concerned for active in rules if active.spec.reads & time),
+                frozenset(active.spec.name for active in concerned if active.spec.premise & ~premise),
+                all(active.spec.reads & mask for active in rules if active.spec.reads & time),
             )
             self._questions[deal_type, mask, premise] = found
         return found

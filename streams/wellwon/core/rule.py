@@ -82,7 +82,7 @@ class View:
     A rule whose answer time alone can change says when, by `wakes_at`; until then its answer stands.
     """
 
-    __slots__ = ("at", "calendar", "deal", "period", "ruleset", "segment", "today", "wake_at")
+    __slots__ = ("_stage", "_staged", "at", "calendar", "deal", "period", "ruleset", "segment", "today", "wake_at")
 
     def __init__(self, deal: Deal, at: int, ruleset: Ruleset, segment: Segment) -> None:
         self.deal = deal
@@ -90,6 +90,8 @@ class View:
         self.ruleset = ruleset
         self.segment = segment
         self.wake_at = -1
+        self._stage: Stage | None = None
+        self._staged = False
         self.calendar: FiscalCalendar = ruleset.calendar
         """The organisation's fiscal calendar."""
         self.today, self.period = self.calendar.today(at)
@@ -132,7 +134,11 @@ class View:
 
     def stage(self, name: str | None = None) -> Stage | None:
         """What the policy says of a stage, by default of the current one."""
-        return self.ruleset.stage(self.deal.pipeline, self.deal.stage if name is None else name)
+        if name is not None:
+            return self.ruleset.stage(self.deal.pipeline, name)
+        if not self._staged:
+            self._stage, self._staged = self.ruleset.stage(self.deal.pipeline, self.deal.stage), True
+        return self._stage
 
     @property
     def in_buyer_process(self) -> bool:
