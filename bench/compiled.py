@@ -14,32 +14,12 @@ from pathlib import Path
 
 from cluster import CACHE, ROOT
 
-MODULES = (
-    "core/units.py",
-    "core/zone.py",
-    "core/price.py",
-    "core/fold.py",
-    "core/hindsight.py",
-    "core/wire.py",
-    "core/rule.py",
-    "core/engine.py",
-    "core/lifecycle.py",
-    "core/win.py",
-    "core/outcome.py",
-    "core/wakes.py",
-    "core/partition.py",
-    "rules/reading.py",
-    "rules/amount_cut_before_close.py",
-    "rules/close_date_push.py",
-    "rules/commit_slip.py",
-    "rules/discount_creep.py",
-    "rules/late_discount.py",
-    "rules/past_due_close_date.py",
-    "rules/period_end_push.py",
-    "rules/pull_in_without_progress.py",
-    "rules/push_to_close.py",
-    "rules/reopened_deal.py",
-)
+CORE = (
+    "answer", "engine", "exemption", "fold", "hindsight", "lifecycle", "outcome", "partition", "price", "rule", "units",
+    "unwritten", "wakes", "win", "wire", "zone",
+)  # fmt: skip
+RULES = sorted(path.stem for path in (ROOT / "streams/wellwon/rules").glob("[a-z]*.py"))
+MODULES = (*(f"core/{name}.py" for name in CORE), *(f"rules/{name}.py" for name in RULES))
 """What is compiled, relative to the package."""
 
 BUILD = """
