@@ -19,6 +19,7 @@ COMMANDS = {
     "rollup": "Run a rollup worker: patterns of owners, teams and periods.",
     "deliver": "Tell people: run a deliver worker, preview messages.",
     "ingest": "Send a file of changes, or an export, to Kafka.",
+    "receive": "Take what a CRM posts, into its raw topic.",
     "replay": "Run the core alone over files: the same alerts and wins, without Kafka.",
     "norms": "What is usual in each segment, from history, into a file for the policy.",
     "backtest": "What the rules would have said about your own history, and what became of the deals.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 import threading
@@ -20,7 +21,7 @@ from wellwon.cli.reading import KINDS_HELP, dialect, instant, kind_argument, loa
 from wellwon.history.clock import Tick, with_clock
 from wellwon.sources.change import Rejected
 from wellwon.sources.feed import Feed
-from wellwon.sources.kinds import kind_named
+from wellwon.sources.kinds import KINDS, kind_named
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.normalise import Outgoing
 from wellwon.sources.unknown import Unknown
@@ -70,7 +71,7 @@ def command(
     """Send FILES of a KIND (- is standard input) to Kafka as changes.
 
     The policy's field mapping and writers apply ($WELLWON_POLICY). What cannot be used goes to the dead letters; the
-    exit code is 1 then.
+    exit code is 1 then. With --follow, metrics and health are served at WELLWON_HTTP.
     """
     from wellwon.runtime.ingest import Ingest
     from wellwon.runtime.settings import Settings
@@ -78,7 +79,8 @@ def command(
     if bool(files) == bool(follow):
         raise BadInput("give files, or - for standard input, or --follow SOURCE")
     if follow and kind_named(kind).records is None:
-        raise BadInput(f"{kind} is read from files: give its file; --follow reads changes or salesforce-cdc")
+        streams = ", ".join(name for name, one in KINDS.items() if one.records is not None)
+        raise BadInput(f"{kind} is read from files: give its file; --follow reads {streams}")
     if until and not clock:
         raise BadInput("--until says how far time goes, so it needs --clock")
     settings = Settings.from_environment()
@@ -142,7 +144,7 @@ def _follow(settings: Settings, kind: str, source: str, policy: Policy) -> None:
     except NoRawTopic as error:
         raise BadInput(str(error)) from None
     with raw:
-        raw.follow(stop)
+        asyncio.run(raw.serve(settings.http, stop))
     click.echo(f"{counted(raw.followed.read, 'record')} read; " + _listed(raw.counts()), err=True)
 
 

@@ -7,11 +7,12 @@ repeats has the same ids, and the deals recognise it. One process a source; a se
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
@@ -21,7 +22,9 @@ from wellwon.core.output import DeadLetter
 from wellwon.core.units import MINUTE
 from wellwon.runtime import topics
 from wellwon.runtime.connection import kafka_python
+from wellwon.runtime.endpoint import Endpoint
 from wellwon.runtime.ingest import Ingest
+from wellwon.runtime.ingest_metrics import NormaliseMetrics
 from wellwon.sources.change import Rejected
 from wellwon.sources.kinds import Kind
 from wellwon.sources.mapping import SourceView
@@ -36,6 +39,8 @@ BACK_MS: Final = 10 * MINUTE
 """How far a start reads back: the bulk window, and what connectors may take to deliver its parts."""
 BACK_RECORDS: Final = 100_000
 BATCH: Final = 1_000
+STUCK_S: Final = 180.0
+"""A process that has not come round for so long is not alive. Kafka may take two minutes to acknowledge."""
 _NO_LIMIT: Final = 2**31
 
 
@@ -71,6 +76,9 @@ class RawTopic:
             raise ValueError(f"{kind.name} is read from files, not from a topic")
         self._name = settings.topic(topics.RAW + source)
         self.followed = Followed()
+        self.metrics = NormaliseMetrics()
+        self._came_round: float | None = None
+        """When the last step ended, on the monotonic clock; None before the first."""
         self._consumer = KafkaConsumer(
             **kafka_python(settings),
             group_id=f"wellwon-normalise-{source}",
@@ -84,7 +92,7 @@ class RawTopic:
             raise NoRawTopic(f"there is no topic {self._name}: point the connector at it, with one partition")
         if len(found) > 1:
             log.warning("%s has %d partitions: bulk edits cannot be seen, so none is marked", self._name, len(found))
-            view = SourceView(view.fields, view.writers, _NO_LIMIT)
+            view = replace(view, bulk_records=_NO_LIMIT)
         self._ingest = Ingest(settings)
         self._streams = {
             TopicPartition(self._name, number): _Stream(Normaliser(view, kind.records(view)), 0) for number in found
@@ -139,7 +147,38 @@ class RawTopic:
             }
             if done:
                 self._consumer.commit(done)
+        self._came_round = time.monotonic()
+        self._measure()
         return sum(map(len, batches.values()))
+
+    async def serve(self, address: str, stop: threading.Event) -> Followed:
+        """`follow`, with /metrics, /live and /ready at ``address`` (host:port). Raises OSError when it is taken."""
+        endpoint = Endpoint(address, page=self.metrics.page, live=self.live, ready=self.ready)
+        await endpoint.start()
+        log.info("following", extra={"topic": self._name, "port": endpoint.port})
+        try:
+            return await asyncio.to_thread(self.follow, stop)
+        finally:
+            await endpoint.stop()
+
+    def live(self) -> str | None:
+        """None while records are read or awaited, else what is wrong."""
+        silent = time.monotonic() - (self._came_round or time.monotonic())
+        return f"nothing was read or written for {silent:.0f} s" if silent > STUCK_S else None
+
+    def ready(self) -> str | None:
+        """None once Kafka has been read."""
+        return "the raw topic has not been read yet" if self._came_round is None else self.live()
+
+    def _measure(self) -> None:
+        sent = self._ingest.sent
+        written = {"changes": sent.changes, "rereads": sent.rereads, "dead_letters": sent.dead_letters}
+        self.metrics.take(self.followed.read, written, self._left_out(), self.followed.rejections)
+        ends = ((self._consumer.highwater(part), self._consumer.position(part)) for part in self._streams)
+        self.metrics.lag.set(sum(max(0, end - at) for end, at in ends if end is not None and at is not None))
+
+    def _left_out(self) -> Counter[str]:
+        return sum((stream.normaliser.counts for stream in self._streams.values()), Counter())
 
     def _one(self, part: Any, stream: _Stream, record: Any) -> None:
         stream.newest = max(stream.newest, record.timestamp)
@@ -159,5 +198,4 @@ class RawTopic:
     def counts(self) -> dict[str, int]:
         """What was written, refused and left out so far, by what it was."""
         sent = self._ingest.sent
-        left_out: Counter[str] = sum((s.normaliser.counts for s in self._streams.values()), Counter())
-        return {"changes": sent.changes, "rereads": sent.rereads, "dead_letters": sent.dead_letters, **left_out}
+        return {"changes": sent.changes, "rereads": sent.rereads, "dead_letters": sent.dead_letters, **self._left_out()}

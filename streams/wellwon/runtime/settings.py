@@ -111,6 +111,8 @@ class Settings:
     slack_api: str = _setting("https://slack.com/api", "address of Slack's Web API", _url)
     slack_signing_secret: str = _setting("", "what Slack signs its requests to us with", secret=True)
     interactions: str = _setting("", "where answers from messages are received, host:port; empty: nowhere", _address)
+    hubspot_secret: str = _setting("", "client secret of the HubSpot app, which signs its webhooks", secret=True)
+    hubspot_url: str = _setting("", "target URL of HubSpot's webhooks, exactly as it is registered there", _url)
     private_webhooks: bool = _setting(False, "let sinks post into private networks (yes, no)", _flag)
     partitions: int = _setting(4, "partitions of the change topic and of its state", _between(int, 1, 1000))
     replication: int = _setting(1, "replicas of each topic when it is created", _between(int, 1, 9))

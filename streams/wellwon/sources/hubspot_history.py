@@ -149,7 +149,7 @@ class _History:
         except ValueError as error:
             return find.rejected(line, cells, place, str(error))
         user = user_id(cells[self._user]).removeprefix("userId:") if self._user >= 0 else ""
-        kind = _kind(cells[self._kind]) if self._kind >= 0 else ""
+        kind = writer_kind(cells[self._kind]) if self._kind >= 0 else ""
         return Entry(cells[self._deal].strip(), at, user, "", line, self._number, [ours, value, kind])
 
     def _read(self, ours: str, text: str) -> Any:
@@ -162,7 +162,7 @@ class _History:
         return self._cells.value(ours, text)
 
 
-def _kind(source: str) -> str:
+def writer_kind(source: str) -> str:
     """The writer's kind, empty where the policy decides."""
     name = plain(source)
     if name in _IN_BULK:

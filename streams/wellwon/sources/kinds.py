@@ -11,6 +11,7 @@ from wellwon.sources.change import Ignored, Outcome, Rejected
 from wellwon.sources.field_history import FieldHistory
 from wellwon.sources.generic import read_change
 from wellwon.sources.history import Format, Options
+from wellwon.sources.hubspot import HubSpotWebhooks
 from wellwon.sources.hubspot_history import HubSpotHistory
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.salesforce import SalesforceCdc
@@ -43,6 +44,11 @@ KINDS: Final[dict[str, Kind]] = {
             "salesforce-cdc",
             "Salesforce Change Data Capture events (CometD, Pub/Sub, Kafka Connect), one JSON object a line",
             records=lambda view: SalesforceCdc(view).read,
+        ),
+        Kind(
+            "hubspot-webhooks",
+            "HubSpot webhook events (one, or a posted body of them), one JSON value a line",
+            records=lambda view: HubSpotWebhooks(view).read,
         ),
         Kind(
             "salesforce-history",
@@ -102,7 +108,9 @@ def guess_kind(files: Sequence[str]) -> Kind:
 def _kind_of(name: str) -> Kind | None:
     with stream(content_of(name)) as file:
         first = file.readline(LINE_MAX)
-    if first.lstrip().startswith(b"{"):
+    if first.lstrip().startswith((b"{", b"[")):
+        if b'"subscriptionType"' in first:
+            return KINDS["hubspot-webhooks"]
         return KINDS["salesforce-cdc" if b"ChangeEventHeader" in first else CHANGES]
     table = open_table(name)
     return next((kind for kind in KINDS.values() if kind.tables and kind.tables.recognises(table)), None)

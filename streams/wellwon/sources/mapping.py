@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from wellwon.core.units import (
@@ -51,11 +52,13 @@ class SourceView:
     writers: Writers = field(default_factory=Writers)
     bulk_records: int = 20
     """More deals than this in one save, or by one person within `BULK_WINDOW_MS`, are a bulk edit."""
+    zone: str = "UTC"
+    """IANA name of the organisation's zone: of an instant that stands for a date, the day there is meant."""
 
     @classmethod
     def of(cls, policy: Policy) -> SourceView:
         """What sources read of this policy."""
-        return cls(policy.fields, policy.writers, policy.bulk_records)
+        return cls(policy.fields, policy.writers, policy.bulk_records, policy.calendar.zone)
 
 
 # --- ids ---------------------------------------------------------------------------------------------------------
@@ -136,6 +139,17 @@ def instant(value: Any) -> int:
         parse_date(_calendar_date(int(value // DAY)))
         return int(value)
     raise ValueError(f"{value!r} is not an instant")
+
+
+def calendar_day(text: str, zone: tzinfo) -> str:
+    """The date (YYYY-MM-DD) that HubSpot means by a date, or by midnight in ``zone`` as an instant.
+
+    Raises ValueError.
+    """
+    if len(text) <= 10 and not text.isdecimal():
+        return format_date(_date(text))
+    at = instant(int(text) if text.isdecimal() else text)
+    return format_date(parse_date(datetime.fromtimestamp(at / 1000, zone).date().isoformat()))
 
 
 def _flag(value: Any) -> bool:
