@@ -36,6 +36,23 @@ UNCONFIRMED: Final = 50_000
 """Events on their way to Kafka, at most; beyond them HubSpot is told to come again."""
 
 
+class _Keyed(msgspec.Struct):
+    """The part of an event that says where it belongs."""
+
+    objectId: int | str | None = None
+
+
+_keyed: Final = msgspec.json.Decoder(_Keyed).decode
+
+
+def _key(event: msgspec.Raw) -> bytes | None:
+    """The deal, so that what happened to it stays together where somebody gave the raw topic several partitions."""
+    try:
+        return str(_keyed(event).objectId).encode()
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return None  # it becomes a dead letter, wherever it is
+
+
 class RawWriter:
     """Writes records of a raw topic. `write` returns when Kafka has them."""
 
@@ -63,13 +80,13 @@ class RawWriter:
         while not self._stop.is_set():
             self._producer.poll(0.1)
 
-    async def write(self, values: Sequence[bytes | memoryview]) -> None:
+    async def write(self, events: Sequence[msgspec.Raw]) -> None:
         """Write all of these. Raises KafkaException or BufferError where Kafka does not take them in time."""
-        if not values:
+        if not events:
             return
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        left, failed = len(values), None
+        left, failed = len(events), None
 
         def settle() -> None:
             if not done.done():
@@ -85,8 +102,8 @@ class RawWriter:
             if not left:
                 loop.call_soon_threadsafe(settle)
 
-        for value in values:
-            self._producer.produce(self._topic, value=bytes(value), on_delivery=delivered)
+        for event in events:
+            self._producer.produce(self._topic, value=bytes(event), key=_key(event), on_delivery=delivered)
         await done
 
     def close(self) -> None:
@@ -153,7 +170,7 @@ class Receiver:
             return "not_events", 400, 0
         assert self._writer is not None
         try:
-            await self._writer.write([memoryview(event) for event in events])
+            await self._writer.write(events)
         except (KafkaException, BufferError) as error:
             log.error("Kafka did not take a webhook, HubSpot will send it again: %s", error)
             return "kafka_failed", 503, 0
