@@ -225,6 +225,41 @@ def test_a_message_in_flight_at_a_kill_is_sent_again_and_counted(desk: Desk, sta
     assert first.headers["webhook-id"] == again.headers["webhook-id"]
 
 
+def test_a_worker_that_was_frozen_finds_its_place_taken(desk: Desk, start: Callable[..., Worker]) -> None:
+    first = desk.worker
+    produce(desk.settings, alerts(20, 1), topics.ALERTS)
+    until(lambda: len(desk.hook.taken) == 20, "the first part")
+    first.signal(signal.SIGSTOP)
+    second = start(replace(desk.settings, instance="second", http=f"127.0.0.1:{free_port()}"), *DELIVER)
+    records = alerts(20, 2)[20:]
+    produce(desk.settings, records, topics.ALERTS)
+    until(lambda: set(ids(records)) <= set(desk.heard(desk.hook)), "the second to deliver")
+    first.signal(signal.SIGCONT)
+    produce(desk.settings, alerts(20, 3)[40:], topics.ALERTS)
+    everything = ids(alerts(20, 3))
+    for server in (desk.hook, desk.other):
+        until(lambda server=server: set(everything) <= set(desk.heard(server)), "the rest")  # type: ignore[misc]
+    until(lambda: first.exit_code is not None or first.ready(), "the first to stand by, or to end")
+    assert second.ready()
+    twice = sum(len(desk.heard(server)) - len(everything) for server in (desk.hook, desk.other))
+    assert twice <= second.metrics()["wellwon_messages_repeated_total"], "only what was in flight at the freeze"
+    assert in_order(desk.heard(desk.hook))
+
+
+def test_an_edited_policy_is_taken_up_and_a_wrong_one_is_not(desk: Desk) -> None:
+    policy = desk.settings.policy
+    assert policy is not None
+    policy.write_text(POLICY.replace("settle_minutes: 0", "settle_minuts: 0"))
+    until(lambda: "are not taken up" in desk.worker.tail(), "the warning")
+    policy.write_text(POLICY.replace("hears: [revops]}\n    other", "hears: [success]}\n    other"))
+    until(lambda: "when deliver is started again" in desk.worker.tail(), "the other warning")
+    policy.write_text(POLICY + "  routes: [{to: []}]\n")
+    until(lambda: "policy and people read again" in desk.worker.tail(), "the edit")
+    produce(desk.settings, alerts(3, 1), topics.ALERTS)
+    until(lambda: desk.worker.metrics()["wellwon_messages_not_sent_total"] == 3, "nobody to be told")
+    assert desk.hook.taken == []
+
+
 SIGNING = "8f742231b10e8888abcd99yyyzzz85a5"
 LATER = {"clock": "log", "interactions": f"127.0.0.1:{free_port()}", "slack_signing_secret": SIGNING}
 

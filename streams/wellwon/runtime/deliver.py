@@ -73,6 +73,8 @@ class Deliver(Member):
         self._generation = -1
         self._log_now = 0
         self._standing_by = False
+        self._beat = time.monotonic()
+        """When the event loop was last known to run."""
         self._sources = modified(settings)
         self._readers = {settings.topic(name): read for name, read in READERS.items()}
         use_slices(self.app, self, OneActive)
@@ -98,6 +100,7 @@ class Deliver(Member):
         if self.desk is None or self.suspended:
             return
         try:
+            self._awake()
             refused = [letter for record in records if (letter := self._take_one(self.desk, record)) is not None]
             last = records[-1]
             self._flush(TP(last.topic, last.partition), last.offset + 1, refused)
@@ -161,6 +164,7 @@ class Deliver(Member):
         if self.desk is None or self.failure is not None:
             return
         try:
+            self._awake()
             letters = [letter for one in outcomes if (letter := self._settle_one(self.desk, *one)) is not None]
             self._flush(urgent=letters)
         except Exception as error:
@@ -216,6 +220,17 @@ class Deliver(Member):
         self.suspended = True
         await self.dispatch.drain(self.settings.session_seconds / 2)
         await super().drain()
+
+    def _awake(self) -> None:
+        """Raise Superseded after a sleep so long that the group may have given the partitions to another worker.
+
+        A worker that was frozen goes on with what it had read, before it hears that it lost its place. Kafka would take
+        its records, and the sinks its messages, a second time.
+        """
+        now = time.monotonic()
+        slept, self._beat = now - self._beat, now
+        if slept > self.settings.session_seconds * 0.8 and not self.suspended:
+            raise zombies.Superseded(f"asleep for {slept:.0f} s: another worker may deliver by now")
 
     # --- taking over -------------------------------------------------------------------------------------------------
 
@@ -280,6 +295,7 @@ class Deliver(Member):
     async def keeping_time(self) -> None:
         """Tell what falls due, and retry."""
         while True:
+            self._awake()
             desk, now = self.desk, self.now()
             if desk is not None and not self.suspended and not self._pipeline.full:
                 if now:  # the log's time begins with its first record

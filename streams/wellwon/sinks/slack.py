@@ -12,6 +12,7 @@ from wellwon.sinks import slack_blocks
 from wellwon.sinks.http import Answer, Client, Secret
 from wellwon.sinks.layout import layout
 from wellwon.sinks.transport import CREDENTIALS_S, Delivered, Later, Outcome, Parcel, Refused
+from wellwon.sinks.words import clean
 
 API: Final = "https://slack.com/api"
 USERS_S: Final = 3_600.0
@@ -111,7 +112,7 @@ def _read(method: str, answer: Answer) -> dict[str, Any] | Later | Refused:
         return Later(f"{method}: HTTP {answer.status}, and no JSON", unsure=True)
     if found.get("ok") is True:
         return found
-    error = str(found.get("error", f"HTTP {answer.status}"))[:100]
+    error = clean(found.get("error", f"HTTP {answer.status}"), 100)
     if error in _PASSING:
         return Later(f"{method}: {error}", answer.retry_after)
     if error in _CREDENTIALS:
@@ -136,7 +137,7 @@ class SlackWebhook:
             return answer
         if answer.status == 200:
             return Delivered()
-        said = answer.body[:100].decode(errors="replace")
+        said = clean(answer.body.decode(errors="replace"), 100)
         if answer.status == 429:
             return Later("too many requests", answer.retry_after or 1.0)
         if answer.status >= 500:
