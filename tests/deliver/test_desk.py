@@ -314,3 +314,39 @@ def test_a_deal_of_which_nothing_is_left_is_forgotten() -> None:
     play.now += 41 * DAY
     play.minutes(1)
     assert not [key for key in play.records if not key.startswith(b"\0")]
+
+
+def machine_only() -> Play:
+    return Play(directory("deliver:\n  sinks:\n    hook: {kind: webhook, hears: [revops]}\n"), deaf={"hook|"})
+
+
+def test_a_message_that_went_out_before_a_crash_is_a_repeat_afterwards() -> None:
+    play = machine_only()
+    play.alert()
+    ((key, id_, _),) = play.waiting
+    attempt = play.desk.attempt(key, id_, play.now)
+    assert attempt is not None
+    assert not attempt.repeat
+    play.desk.collect()
+    play.restart()
+    again = play.desk.attempt(key, id_, play.now)
+    assert again is not None
+    assert again.repeat
+
+
+def test_a_clear_no_is_no_attempt_and_what_was_sent_is_gone() -> None:
+    play = machine_only()
+    play.alert()
+    ((key, id_, _),) = play.waiting
+    play.desk.attempt(key, id_, play.now)
+    play.desk.put_off(key, id_)
+    play.desk.collect()
+    play.restart()
+    again = play.desk.attempt(key, id_, play.now)
+    assert again is not None
+    assert not again.repeat
+    play.desk.sent(key, id_, "")
+    play.desk.collect()
+    play.restart()
+    assert play.waiting == []
+    assert play.desk.attempt(key, id_, play.now) is None

@@ -166,8 +166,8 @@ class SalesforceCdc:
         values: dict[str, Any] = {}
         for crm, ours in self._fields:
             if names is None:
-                # A whole record. Of a new deal's empty fields, which CometD leaves out, few say something; in a snapshot
-                # an empty field says that it is empty.
+                # A whole record. Of a new deal's empty fields, which CometD leaves out, few say something; in a
+                # snapshot an empty field says that it is empty.
                 if crm not in body or (body[crm] is None and kind is not SNAPSHOT):
                     continue
             elif crm not in names:
