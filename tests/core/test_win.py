@@ -128,6 +128,14 @@ def test_buyer_answered(history: str, answered: str) -> None:
     assert facts(MATURE + history + WON)[2] == answered
 
 
+def test_mails_that_nobody_answered_are_a_no_where_answers_are_fed() -> None:
+    """The policy says that both ways are fed: a deal with mails and without any answer got none."""
+    mails = "2026-09-18 10:00  outbound\n2026-09-20 10:00  outbound\n"
+    assert facts(MATURE + mails + WON, "activities: both")[2] == "no"
+    assert facts(MATURE + mails + WON, "activities: outbound")[2] == "unknown"
+    assert facts(MATURE + WON, "activities: both")[2] == "unknown"  # of this deal nothing is fed
+
+
 # --- readings -------------------------------------------------------------------------------------------------
 
 ANSWERED = "2026-09-20 10:00  inbound\n"

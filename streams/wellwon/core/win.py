@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wellwon.core.deal import BUYERS_DATE, CORRECTION, COUNTS, Deal, Move, PriceMove, standing
-from wellwon.core.model import WON, Ruleset
+from wellwon.core.model import BOTH_WAYS, WON, Ruleset
 from wellwon.core.price import baseline
 from wellwon.core.state import AlertState
 from wellwon.core.units import DAY
@@ -56,7 +56,7 @@ def read_win(deal: Deal, alerts: tuple[AlertState, ...], ruleset: Ruleset) -> Wi
     price = _price_held(deal, base)
     date_before = _date_before(deal)
     date = _date_held(deal, day, date_before)
-    answered = _buyer_answered(deal)
+    answered = _buyer_answered(deal, ruleset)
 
     facts = [fact for fact in (price, date, answered) if fact is not None]
     if len(facts) < 2 or (deal.snapshots and not deal.creation_seen and not _has_history(deal)):
@@ -118,9 +118,12 @@ def _date_held(deal: Deal, day: int, before: int | None) -> bool | None:
     return None if before is None else abs(day - before) <= DATE_SLACK_DAYS
 
 
-def _buyer_answered(deal: Deal) -> bool | None:
-    """Only where activities are fed both ways: a deal without any inbound touch may just not be fed."""
-    if not deal.inbound_at and not any(touch.inbound for touch in deal.touches):
+def _buyer_answered(deal: Deal, ruleset: Ruleset) -> bool | None:
+    """Whether an inbound touch was heard in the last days; silence is an answer only where one could be heard.
+
+    The policy says that both ways are fed, or the deal itself shows it. Of a deal without any touch nothing is known.
+    """
+    if not deal.inbound_at and (ruleset.activities != BOTH_WAYS or not deal.touches):
         return None
     since = deal.won_at - ANSWER_DAYS * DAY
     if since <= deal.inbound_at <= deal.won_at:
