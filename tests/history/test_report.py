@@ -124,7 +124,7 @@ def test_it_begins_with_a_sentence(found: Backtest) -> None:
         r"Deals flagged by close-date-push were lost or slipped 1\.\d times as often as like deals", title
     )
     assert f"<h1>{title}</h1>" in page(found)
-    assert headlines(backtest(30))[0] == "9 of 30 deals would have been flagged, too few by any one rule to judge it"
+    assert headlines(backtest(30))[0] == "6 of 30 deals would have been flagged, too few by any one rule to judge it"
     assert headlines(backtest(1))[0] == "None of 1 deals would have been flagged"
     assert headlines(backtest(0))[0] == "There is no deal in this history"
 

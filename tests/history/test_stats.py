@@ -187,6 +187,17 @@ def test_messages_are_those_that_lead() -> None:
     assert found.per_hundred_deals_week(2) == pytest.approx(20)
 
 
+def test_a_rule_in_shadow_is_counted_by_itself_and_in_no_common_figure() -> None:
+    """A rule that nobody hears may flag most deals: the figure over all rules is about what people are told."""
+    quiet = flag("stage-skip", "2026-02-04", mode="shadow", family="stage")
+    flagged = [run(f"f{n}", closed="2026-03-10", status=LOST, flags=(quiet, flag("close-date-push", "2026-02-05")))
+               for n in range(20)]  # fmt: skip
+    like = [run(f"l{n}", closed="2026-03-10", status=LOST if n % 2 else WON, flags=(quiet,)) for n in range(60)]
+    found = backtest(*flagged, *like)
+    assert (rule(found, "stage-skip").deals, found.at_risk.deals, found.flagged) == (80, 20, 20)
+    assert found.at_risk.verdict == rule(found, "close-date-push").verdict == MORE
+
+
 def test_flags_before_the_split_are_not_judged() -> None:
     early = (flag("close-date-push", "2026-02-05"),)
     late = (flag("close-date-push", "2026-02-20"),)

@@ -11,17 +11,27 @@ from rich.table import Table
 from rich.text import Text
 
 from wellwon.core.win import READINGS
+from wellwon.history.course import CLOSING, DELETED, LOST, OPEN, SLIPPED, WON
 from wellwon.history.interval import MIN_N
 from wellwon.history.money import said_all
 from wellwon.history.report.limits import limits
-from wellwon.history.report.words import headlines, percent, retention_sentence, times
+from wellwon.history.report.words import (
+    borrowed_share,
+    calls_said,
+    headlines,
+    main_currency,
+    percent,
+    retention_sentence,
+    times,
+)
 from wellwon.history.stats import ANY, DATA, INSUFFICIENT, LESS, MORE, Backtest, RuleResult
 
-PIPE_WIDTH = 140
+PIPE_WIDTH = 150
 """Columns where nobody's terminal says how wide it is."""
 _COLUMNS = """
 Precision: the share of flagged deals that were lost or slipped. Lift: how many times as often as like deals.
-Lead: median days from the flag to that. Messages: per owner and week."""
+Lead: median days from the flag to that. Messages: per owner and week.
+Other: flagged when the deal was closed already, or deleted; such flags have no outcome to foretell."""
 _STYLE = {MORE: "bold red", LESS: "green", INSUFFICIENT: "dim"}
 
 
@@ -51,8 +61,12 @@ def _parts(backtest: Backtest) -> Iterator[RenderableType]:
         yield _rules(backtest, "Data quality, counted apart", data)
     if backtest.wins.periods:
         yield _wins(backtest)
-    if sentence := retention_sentence(backtest):
-        yield Text(sentence)
+    if any(period.deals for period in backtest.borrowed.periods.values()):
+        yield _borrowed(backtest)
+    for name, sentence in calls_said(backtest):
+        yield Text(f"{name}: {sentence}")
+    if retained := retention_sentence(backtest):
+        yield Text(retained)
     yield Text("\nWhat this data cannot show", style="bold")
     for sentence in limits(backtest):
         yield Padding(Text(f"- {sentence}"), (0, 0, 0, 2))
@@ -73,6 +87,7 @@ def _rules(backtest: Backtest, title: str, results: list[RuleResult]) -> Table:
         "lost",
         "slipped",
         "open",
+        "other",
         "precision",
         "like deals",
         "lift (95 %)",
@@ -85,7 +100,8 @@ def _rules(backtest: Backtest, title: str, results: list[RuleResult]) -> Table:
         table.add_row(
             result.rule,
             f"{result.deals:,}",
-            *(f"{became[outcome]:,}" for outcome in ("won", "lost", "slipped", "open")),
+            *(f"{became[outcome]:,}" for outcome in (WON, LOST, SLIPPED, OPEN)),
+            f"{became[CLOSING] + became[DELETED]:,}",
             percent(result.precision.value) if result.precision is not None else "-",
             percent(compared.alike.value) if compared is not None else "-",
             _lift(result),
@@ -119,4 +135,16 @@ def _wins(backtest: Backtest) -> Table:
             said_all(period.conceded) if period.priced else "not known",
             said_all(period.value),
         )
+    return table
+
+
+def _borrowed(backtest: Backtest) -> Table:
+    title = "Borrowed from the next period"
+    table = _table(title, "period", "deals", "pulled in", "next period's opening pipeline", "share")
+    for _, period in sorted(backtest.borrowed.periods.items()):
+        if period.deals:
+            share = borrowed_share(period, main_currency(backtest))
+            said = "-" if share is None else percent(share)
+            opening = said_all(period.next_opening)
+            table.add_row(period.label, f"{period.deals:,}", said_all(period.pulled_in), opening, said)
     return table

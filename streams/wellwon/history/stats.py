@@ -31,7 +31,7 @@ DATA: Final = "data"
 AT_RISK: Final = frozenset({"timing", "forecast", "stage"})
 """Families whose flags say that a deal may be lost or slip; price and pressure say at what cost it may be won."""
 ANY: Final = "timing, forecast or stage"
-"""The rules of these families taken as one: flagged is what any of them flagged."""
+"""The rules of these families that tell people, taken as one: flagged is what any of them flagged."""
 RATED_MS: Final = 28 * DAY
 """In a history shorter than this a rate per week is chance."""
 
@@ -105,6 +105,8 @@ class Backtest:
     """Its file, and the fingerprint of what it means."""
     rules: tuple[RuleResult, ...]
     """In the registry's order; rules that are off are left out."""
+    groups: tuple[str, ...]
+    """Rules of owners and teams that are not off: a backtest goes deal by deal, and does not ask them."""
     at_risk: RuleResult
     """`ANY`; it has no messages of its own."""
     wins: Wins
@@ -114,7 +116,7 @@ class Backtest:
     deals: Counter[str]
     """Deals by how they stand at the end: won, lost, open, deleted."""
     flagged: int
-    """Deals that any rule flagged, those on data quality aside."""
+    """Deals of which people would have been told, data quality aside."""
     owner_weeks: float
     deal_weeks: float
     """Weeks that deals were open, together."""
@@ -166,8 +168,10 @@ class Tally:
         self._deals[STANDING[run.status]] += 1
         self._time(course)
         first = self._flags(run.flags)
-        self._flagged += any(flag.family != DATA and flag.opened_at >= self._since for flag in first.values())
-        risky = [flag for flag in first.values() if flag.family in AT_RISK]
+        # A rule in shadow tells nobody, so it is counted by itself and in no common figure.
+        told = [flag for flag in first.values() if flag.mode != SHADOW]
+        self._flagged += any(flag.family != DATA and flag.opened_at >= self._since for flag in told)
+        risky = [flag for flag in told if flag.family in AT_RISK]
         if risky:
             first[ANY] = min(risky, key=lambda flag: flag.opened_at)
         self._like.add(course, {rule: flag.opened_at for rule, flag in first.items()})
@@ -184,12 +188,13 @@ class Tally:
     def result(self, info: HistoryInfo) -> Backtest:
         """What the counts come to."""
         policy = self._policy
-        rules = [(spec, policy.rules[spec.name].mode) for spec in policy.specs if spec.subject == DEAL]
+        asked = [(spec, policy.rules[spec.name].mode) for spec in policy.specs if policy.rules[spec.name].mode != OFF]
         return Backtest(
             info=info,
             since=self._since,
             policy=f"{policy.file if policy.origins else 'the defaults'} ({policy.fingerprint})",
-            rules=tuple(self._rule(spec.name, spec.family, mode) for spec, mode in rules if mode != OFF),
+            rules=tuple(self._rule(spec.name, spec.family, mode) for spec, mode in asked if spec.subject == DEAL),
+            groups=tuple(spec.name for spec, _ in asked if spec.subject != DEAL),
             at_risk=self._rule(ANY, "", ""),
             wins=self._wins,
             borrowed=self._borrowed,

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wellwon.history.interval import MIN_N, Share
 from wellwon.history.money import said_all
 from wellwon.history.report.markup import Markup, element
 from wellwon.history.report.plot import Row, figure, stacked
-from wellwon.history.report.words import (
-    between,
-    main_currency,
-    percent,
-)
+from wellwon.history.report.words import borrowed_share, calls_said, main_currency, percent
 from wellwon.history.stats import Backtest
 
 
@@ -24,10 +19,7 @@ def forecast(backtest: Backtest) -> Iterator[Markup]:
     ]
     currency = main_currency(backtest)
     if any(period.deals for period in periods):
-        ratio = {
-            p.label: p.pulled_in[currency] / p.next_opening[currency] if p.next_opening[currency] else None
-            for p in periods
-        }
+        ratio = {p.label: borrowed_share(p, currency) for p in periods}
         yield figure(
             "borrowed",
             "Borrowed from the next period",
@@ -59,24 +51,10 @@ def forecast(backtest: Backtest) -> Iterator[Markup]:
 
 
 def _calls(backtest: Backtest) -> Iterator[Markup]:
-    calls = backtest.calls
-    if calls.wins >= MIN_N:
-        share = Share.of(calls.uncalled, calls.wins)
-        yield element(
-            "p",
-            element("strong", "Sandbagging: "),
-            f"{between(share)} of {calls.wins:,} wins were never in Commit or Best Case "
-            f"({said_all(calls.uncalled_value)}).",
-        )
-    if calls.committed >= MIN_N:
-        share = Share.of(calls.overcalled, calls.committed)
-        yield element(
-            "p",
-            element("strong", "Over-calling: "),
-            f"{between(share)} of {calls.committed:,} closed deals that were ever in Commit were lost "
-            f"({said_all(calls.overcalled_value)}).",
-        )
-    if calls.wins < MIN_N and calls.committed < MIN_N:
-        yield element("p", "Too few closed deals with a forecast category for sandbagging and over-calling.")
-    else:
+    said = list(calls_said(backtest))
+    for name, sentence in said:
+        yield element("p", element("strong", f"{name}: "), sentence)
+    if said:
         yield element("p", "Totals of the organisation; no figure here is of a person.", class_="soft")
+    else:
+        yield element("p", "Too few closed deals with a forecast category for sandbagging and over-calling.")

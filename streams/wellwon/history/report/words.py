@@ -8,7 +8,9 @@ from typing import Final
 from wellwon.core.units import DAY, format_date
 from wellwon.core.win import EARNED, PRESSURED
 from wellwon.history.course import LOST, SLIPPED, WON
+from wellwon.history.forecast import Borrowing
 from wellwon.history.interval import MIN_N, Ratio, Share
+from wellwon.history.money import said_all
 from wellwon.history.retention import CHURNED
 from wellwon.history.stats import ANY, DATA, INSUFFICIENT, LESS, MORE, Backtest, RuleResult
 
@@ -60,8 +62,9 @@ def _title(backtest: Backtest) -> str:
         return "In this history flagged deals fared no worse than like deals"
     if flagged:
         return f"{flagged:,} of {deals:,} deals would have been flagged, too few by any one rule to judge it"
-    untidy = any(rule.deals for rule in backtest.rules)
-    return f"None of {deals:,} deals would have been flagged" + (", but for data quality" if untidy else "")
+    kinds = {"data quality" if rule.family == DATA else "rules in shadow" for rule in backtest.rules if rule.deals}
+    besides = f", but for {' and '.join(sorted(kinds))}" if kinds else ""
+    return f"None of {deals:,} deals would have been flagged{besides}"
 
 
 def _second_lines(backtest: Backtest) -> Iterator[str]:
@@ -169,6 +172,29 @@ def retention_sentence(backtest: Backtest) -> str | None:
         f"Of the wins read as pressured {between(one)} churned, of the earned ones {between(other)} "
         f"(n = {pressured.total():,} and {earned.total():,})."
     )
+
+
+def borrowed_share(period: Borrowing, currency: str) -> float | None:
+    """What was pulled in, as a share of the next period's opening pipeline; None where that is nothing."""
+    opening = period.next_opening[currency]
+    return period.pulled_in[currency] / opening if opening else None
+
+
+def calls_said(backtest: Backtest) -> Iterator[tuple[str, str]]:
+    """Sandbagging and over-calling, each in a sentence after its name; nothing where the deals are too few."""
+    calls = backtest.calls
+    if calls.wins >= MIN_N:
+        yield (
+            "Sandbagging",
+            f"{between(Share.of(calls.uncalled, calls.wins))} of {calls.wins:,} wins were never in Commit or Best Case "
+            f"({said_all(calls.uncalled_value)}).",
+        )
+    if calls.committed >= MIN_N:
+        yield (
+            "Over-calling",
+            f"{between(Share.of(calls.overcalled, calls.committed))} of {calls.committed:,} closed deals that were "
+            f"ever in Commit were lost ({said_all(calls.overcalled_value)}).",
+        )
 
 
 def became_words(result: RuleResult) -> str:
