@@ -124,7 +124,7 @@ def _body(alert: Alert, zone: str) -> tuple[str, ...]:
         return (
             ("Taken back: it did not happen that way.",) if alert.reason == RETRACTED else ("Nothing to do any more.",)
         )
-    about = " ".join(sentence(fact) for fact in facts(alert))
+    about = " ".join(sentence(fact) for fact in facts(alert, zone))
     threshold, clears = alert.evidence.get("threshold"), alert.evidence.get("clears")
     return (
         sentence(what_changed(alert, zone)),

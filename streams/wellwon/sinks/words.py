@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,8 @@ _LABELS: Final = {
     "norm": "segment's norm",
     "no_progress_since": "no stage progress since",
 }
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT: Final = re.compile(_DATE.pattern + r"T[\d:.]{8,12}Z", re.ASCII)
 _UNKNOWN: Final = "insufficient_history"
 
 
@@ -50,7 +53,8 @@ def moment(at: str | int, zone: str) -> str:
 
 def day(date: str) -> str:
     """``29 Dec 2026`` of ``2026-12-29``."""
-    return f"{int(date[8:10])} {datetime(int(date[:4]), int(date[5:7]), 1):%b %Y}"
+    found = datetime.fromisoformat(date)
+    return f"{found.day} {found:%b %Y}"
 
 
 def money(amount: str | None, currency: str | None) -> str:
@@ -83,14 +87,14 @@ def _moment(when: str, zone: str) -> str:
         return clean(when, 40)
 
 
-def facts(alert: Alert) -> Iterator[str]:
+def facts(alert: Alert, zone: str) -> Iterator[str]:
     """The rest of the evidence, a sentence each."""
     for key, value in alert.evidence.items():
-        if key not in _SHOWN_APART and (said := _fact(clean(key, 40), value, alert)):
+        if key not in _SHOWN_APART and (said := _fact(clean(key, 40), value, alert, zone)):
             yield said
 
 
-def _fact(key: str, value: Any, alert: Alert) -> str:
+def _fact(key: str, value: Any, alert: Alert, zone: str) -> str:
     label = _LABELS.get(key, key.replace("_", " "))
     if value is None or value is False or value == []:
         return ""
@@ -101,8 +105,8 @@ def _fact(key: str, value: Any, alert: Alert) -> str:
     if key == "off_list":
         return f"{_money(value, alert.currency)} {label}"
     if isinstance(value, list):
-        return f"{label}: " + "; ".join(_item(one) for one in value[:10])
-    return f"{label}: {_item(value)}"
+        return f"{label}: " + "; ".join(_item(one, zone) for one in value[:10])
+    return f"{label}: {_item(value, zone)}"
 
 
 def _money(value: Any, currency: str | None) -> str:
@@ -112,10 +116,21 @@ def _money(value: Any, currency: str | None) -> str:
         return clean(value, 40)
 
 
-def _item(value: Any) -> str:
+def _item(value: Any, zone: str) -> str:
     if isinstance(value, dict):
-        return ", ".join(clean(one, 80) for one in value.values() if one is not None)
+        return ", ".join(_item(one, zone) for one in value.values() if one is not None)
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        return _moment(value, zone)
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        return _day(value)
     return clean(value, 120)
+
+
+def _day(date: str) -> str:
+    try:
+        return day(date)
+    except ValueError:
+        return clean(date, 40)
 
 
 def sentence(text: str) -> str:
