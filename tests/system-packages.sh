@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need that Python's packages cannot bring: Prometheus, Docker's compose, a browser, and a Kafka broker or
-# what makes one. Installs it where it may (Debian or Ubuntu, as root); says what to install where it may not.
+# What the tests need that Python's packages cannot bring: Prometheus and its Alertmanager, Docker's compose, a browser,
+# and a Kafka broker or what makes one. Installs it where it may (Debian or Ubuntu, as root); says what to install where it may not.
 set -euo pipefail
 
 packages=()
@@ -11,6 +11,10 @@ has() { command -v "$1" >/dev/null; }
 if ! has promtool || ! has prometheus; then
   packages+=(prometheus)
   say+=('Prometheus with promtool (Debian, Ubuntu: apt install prometheus; macOS: brew install prometheus)')
+fi
+if ! has amtool; then
+  packages+=(prometheus-alertmanager)
+  say+=('amtool of the Alertmanager, which reads its routes (apt install prometheus-alertmanager; brew install alertmanager)')
 fi
 if ! docker compose version >/dev/null 2>&1 && ! has docker-compose; then
   packages+=(docker-compose)

@@ -110,6 +110,15 @@ def test_prometheus_finds_the_workers() -> None:
     assert mounts(SERVICES["prometheus"])["/etc/prometheus"] == "./deploy/prometheus"
 
 
+def test_prometheus_finds_the_alertmanager() -> None:
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    (manager,) = config["alerting"]["alertmanagers"]
+    (found,) = manager["dns_sd_configs"]
+    (name,) = found["names"]
+    assert f"127.0.0.1:{found['port']}:{found['port']}" in SERVICES[name]["ports"]
+    assert mounts(SERVICES[name])["/etc/alertmanager"] == "./deploy/alertmanager"
+
+
 def test_grafana_finds_prometheus_and_the_dashboards() -> None:
     grafana = ROOT / "deploy" / "grafana"
     (source,) = yaml.safe_load((grafana / "provisioning/datasources/prometheus.yml").read_text())["datasources"]

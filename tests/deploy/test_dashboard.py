@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from wellwon.runtime.deliver_metrics import DeliverMetrics
 from wellwon.runtime.metrics import Metrics
 
-FOLDER = Path(__file__).parent.parent.parent / "deploy" / "grafana" / "dashboards"
+DEPLOY = Path(__file__).parent.parent.parent / "deploy"
+FOLDER = DEPLOY / "grafana" / "dashboards"
+RUNBOOKS = DEPLOY / "runbooks"
 DASHBOARDS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 # Panels of both kinds of place: at the top, and inside a collapsed row.
 PANELS: list[tuple[str, dict[str, Any]]] = [
@@ -28,6 +31,7 @@ CHARTS = [(name, panel) for name, panel in PANELS if panel["type"] != "row"]
 PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
 
 
+@cache
 def samples() -> dict[str, set[str]]:
     """Every sample that a worker can show, with its labels."""
     everyone: tuple[Metrics | DeliverMetrics, ...] = (Metrics(), DeliverMetrics(["x"]))
@@ -43,8 +47,8 @@ def samples() -> dict[str, set[str]]:
     } | {name: set() for name in PROCESS}
 
 
-def test_there_is_one() -> None:
-    assert "forecast-hygiene" in DASHBOARDS
+def test_there_is_one_for_each_who_looks() -> None:
+    assert set(DASHBOARDS) == {"forecast-hygiene", "rule-tuning", "processor"}
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
@@ -87,11 +91,36 @@ def test_a_panel_asks_for_metrics_and_labels_that_exist(panel: dict[str, Any]) -
         assert asked, expression
         assert asked <= known.keys()
         labels = set().union(*(known[name] for name in asked)) | {"job", "instance"}
+        if panel["type"] == "table":
+            assert "{{" not in target["legendFormat"], "a column's heading"
         conditions = " ".join(re.findall(r"\{([^}]*)\}", expression))
         groups = " ".join(re.findall(r"by \(([^)]*)\)", expression))
         used = set(re.findall(r"(\w+)\s*!?=", conditions)) | set(re.findall(r"\w+", groups))
         used |= set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
         assert used <= labels, expression
+
+
+@pytest.mark.parametrize("panel", [panel for _, panel in CHARTS], ids=lambda panel: panel["title"])
+def test_a_panel_leads_to_a_runbook_that_exists(panel: dict[str, Any]) -> None:
+    for link in panel.get("links", []):
+        assert (RUNBOOKS / link["url"].removeprefix("${runbooks}/")).is_file()
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_what_is_chosen_at_the_top_is_asked_for(name: str) -> None:
+    text = json.dumps([panel["targets"] for dashboard, panel in CHARTS if dashboard == name])
+    for variable in DASHBOARDS[name]["templating"]["list"]:
+        if variable["type"] == "query":
+            assert f"${variable['name']}" in text
+            metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]
+            assert label in samples()[metric] | {"instance"}
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_the_end_of_a_period_is_marked(name: str) -> None:
+    (mark,) = DASHBOARDS[name]["annotations"]["list"]
+    assert mark["useValueForTime"]
+    assert "wellwon_period_end_timestamp_seconds" in mark["expr"]
 
 
 def test_no_deal_and_no_person_is_a_label() -> None:

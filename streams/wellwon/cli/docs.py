@@ -88,10 +88,13 @@ REGIONS = {"README.md": {"rules": rule_table}, "streams/README.md": {"topics": t
 
 def files(root: Path) -> dict[str, str]:
     """Every page that is generated, wholly or in part: path and content."""
+    from wellwon.cli.dashboards import dashboard_files
+    from wellwon.cli.metrics_page import metrics_page
     from wellwon.cli.reference import policy_page, settings_page
 
     found = {f"docs/rules/{spec.name}.md": rule_page(spec) for spec in PATTERNS}
     found |= {"docs/reference/policy.md": policy_page(), "docs/reference/settings.md": settings_page()}
+    found |= {"docs/operate-metrics.md": metrics_page(), **dashboard_files()}
     for page, regions in REGIONS.items():
         text = (root / page).read_text(encoding="utf-8")
         for name, make in regions.items():
@@ -130,7 +133,7 @@ def differences(root: Path) -> list[str]:
     help="The checkout; default the current directory.",
 )
 def command(check: bool, root: Path) -> None:
-    """Write the generated pages and regions of a checkout: docs/rules/, docs/reference/, tables in the READMEs."""
+    """Write what is generated in a checkout: docs/rules/, docs/reference/, tables in the READMEs, dashboards."""
     stale = differences(root)
     if check:
         for line in stale:

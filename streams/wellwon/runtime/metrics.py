@@ -15,6 +15,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from wellwon.core.counting import DAYS_LEFT_MAX, WEEKS_MAX
+from wellwon.core.items import ANSWERS
 from wellwon.core.lifecycle import CHANGED, NOT_RIGHT, OPENED, RESOLVED, RETRACTED
 from wellwon.core.outcome import POLICY
 from wellwon.core.output import Counts
@@ -129,6 +130,8 @@ class Metrics:
         for spec in PATTERNS:
             self.rule_seconds.labels(spec.name)
             self.shadow.labels(spec.name)
+            for answer in ANSWERS:
+                self.answers.labels(spec.name, answer)
             self.open_for.labels(spec.name)
             for reason in ENDINGS:
                 self.resolutions.labels(spec.name, reason)
