@@ -81,7 +81,7 @@ def test_an_export_through_kafka_and_without(bootstrap: str, tmp_path: Path) -> 
     assert len(wins) == 1
     assert "cannot be used: bad_value 1" in said
     (letter,) = values(settings, "dead-letters")
-    assert b"history.csv:10:createddate: 'sometime' is not a date" in letter
+    assert b"history.csv:10:CreatedDate: 'sometime' is not a date" in letter
 
 
 def test_a_public_export(bootstrap: str, tmp_path: Path) -> None:
