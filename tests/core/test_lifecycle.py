@@ -202,6 +202,17 @@ def test_a_commit_pushed_over_the_end_is_one_message_with_the_push_as_evidence()
     assert covered == {"commit-slip": None, "period-end-push": by, "close-date-push": by}
 
 
+def test_a_slip_that_a_second_push_makes_worse_leads_what_that_push_brought_about() -> None:
+    text = """
+    2026-09-10 10:00  created stage=Negotiation/Review category=Commit close_date=2026-09-25 by=anna
+    2026-09-22 10:00  close_date=2026-10-05 by=anna
+    2026-09-24 10:00  close_date=2026-10-30 by=anna
+    """
+    *_, last = timeline.run(timeline.parse(text), compile_text)
+    told = {alert["rule"]: (alert["severity"], alert["covered_by"]) for alert in last.alerts}
+    assert told == {"commit-slip": ("high", None), "close-date-push": ("warning", "commit-slip:deal:2026-Q3")}
+
+
 def test_a_push_to_close_leads_the_late_discount_of_the_same_save() -> None:
     text = """
     2026-07-06 10:00  created stage="Needs Analysis" close_date=2026-09-25 discount=10 by=anna

@@ -366,8 +366,8 @@ def _category(deal: Deal, change: Change, why: int, ruleset: Ruleset) -> int:
         category = pipeline.categories[deal.stage]
     if category == deal.category or (change.late and last_at(deal.categories) > change.at):
         return 0
-    if not deal.category:
-        why = FIRST
+    if not deal.category and not (deal.creation_seen and change.at - deal.created_at > DAY):
+        why = FIRST  # later, on a deal that was seen from its creation on, an empty category was an empty one
     elif "forecast_category" in change.corrected:
         why = CORRECTION
     elif deal.status != OPEN and why == COUNTS:

@@ -146,7 +146,9 @@ def _slip(view: View) -> Slip | None:
     if deal.status == LOST and losses:
         return Slip(period, began_at, SLIPPED_LOST, losses[-1])
     if pushes and deal.close_date is not None and deal.close_date > period.end_day:
-        return Slip(period, began_at, PUSHED, pushes[-1])
+        # What made it better or worse since is the save that tells it now.
+        since = [move for move in deal.dates if move.at >= pushes[-1].at and move.why == COUNTS]
+        return Slip(period, began_at, PUSHED, since[-1])
     if downgrades:
         return Slip(period, began_at, DOWNGRADED, downgrades[-1])
     return None

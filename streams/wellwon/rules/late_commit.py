@@ -85,7 +85,7 @@ def RULE(view: View, params: Params) -> Finding | None:
         reading.evidence(
             view,
             at=move.at,
-            before=move.old,
+            before=move.old or None,
             after=move.new,
             threshold=f"inside the window, without stage progress in the {counted(params.progress_days, 'day')} before",
             clears=f"the deal is closed, or the {view.calendar.kind} is over",
