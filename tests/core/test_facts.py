@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from wellwon.core.facts import Fact, read_fact
+from wellwon.core.facts import Batch, Fact, Redated, encode_facts, read
 from wellwon.core.partition import Partition
 from wellwon.core.units import parse_date, parse_instant
 from wellwon.policy import compile_text
@@ -36,24 +36,26 @@ class Log:
         self.offset += 1
         out = self.partition.apply([One()])
         assert not out.dead_letters
-        return [read_fact(json.loads(value)) for _, value in out.facts]
+        return list(out.facts.values())
 
 
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
         ("changed", {"next_step": "Call"}),
+        ("changed", {"owner_id": "anna", "close_date": "2026-09-28"}),
+        ("snapshot", {**CREATED, "pipeline": "", "created_at": "2026-09-01T10:00:00Z", "labels.region": "West"}),
         ("changed", {"forecast_category": "Commit"}),
         ("changed", {"stage": "Qualification"}),
         ("changed", {"discount_percent": "20"}),
-        ("changed", {"labels.region": "East"}),
         ("activity", {"_direction": "outbound"}),
         ("line_item", {"_line_item_id": "L1", "quantity": "2", "list_price": "500"}),
     ],
 )
 def test_what_is_not_counted_of_an_open_deal_gives_no_fact(kind: str, values: dict[str, Any]) -> None:
     log = Log()
-    assert len(log.write("01T10:00:00", "created", **CREATED)) == 1
+    west = {"labels.region": "West", "created_at": "2026-09-01T10:00:00Z"}
+    assert len(log.write("01T10:00:00", "created", **CREATED, **west)) == 1
     assert log.write("10T10:00:00", kind, **values) == []
 
 
@@ -63,6 +65,8 @@ def test_what_is_not_counted_of_an_open_deal_gives_no_fact(kind: str, values: di
         ("changed", {"close_date": "2026-10-28"}),
         ("changed", {"amount": "2000"}),
         ("changed", {"owner_id": "ben"}),
+        ("changed", {"labels.region": "East"}),  # the segment may depend on it
+        ("snapshot", {**CREATED, "owner_id": "ben"}),
         ("changed", {"stage": "Closed Won"}),
         ("changed", {"buyer_confirmed_date": "2026-09-28"}),
         ("deleted", {}),
@@ -119,3 +123,50 @@ def test_without_patterns_of_groups_nothing_is_written() -> None:
     names = ("bulk-push", "period-end-load", "discount-concentration", "borrowed-from-next-period")
     log = Log("rules:\n" + "".join(f"  {name}: off\n" for name in names))
     assert log.write("01T10:00:00", "created", **CREATED) == []
+
+
+def fact(deal: str, name: str = "Acme") -> Fact:
+    moves = (Redated(3, 20_000, 20_100, True, False),)
+    return Fact(deal, 5, 7, name, "anna", "", "all", "", "new", "USD", None, 1_250, 1, 2, 5, 5, None, moves, False)
+
+
+def test_the_facts_of_a_slice_travel_together_and_come_back_as_they_were() -> None:
+    facts = [fact("a"), fact("b", name="Zo\u00eb \u0000")]
+    (value,) = encode_facts(facts, 3)
+    batch = read(value)
+    assert isinstance(batch, Batch)
+    assert (batch.partition, list(batch.facts)) == (3, facts)
+    assert list(encode_facts([], 3)) == []
+
+
+def test_more_than_a_record_holds_is_told_in_several() -> None:
+    facts = [fact(str(number), name="x" * 300_000) for number in range(7)]
+    values = list(encode_facts(facts, 0))
+    assert all(len(value) <= 1_000_000 for value in values)
+    batches = [batch for batch in map(read, values) if isinstance(batch, Batch)]
+    assert [one for batch in batches for one in batch.facts] == facts
+
+
+def test_of_a_slice_the_last_of_each_hour_is_told() -> None:
+    partition = Partition(0, "", {}, compile_text)
+
+    class One(NamedTuple):
+        key: bytes
+        value: bytes
+        offset: int
+
+    def change(offset: int, at: str, kind: str = "changed", **values: Any) -> One:
+        wire = {
+            "id": str(offset), "opportunity_id": "d", "kind": kind, "occurred_at": f"2026-09-{at}Z",
+            "writer": {"id": "anna", "kind": "user"}, "values": values,
+        }  # fmt: skip
+        return One(b"d", json.dumps(wire).encode(), offset)
+
+    out = partition.apply(
+        [
+            change(0, "01T10:00:00", "created", **CREATED),
+            change(1, "01T10:50:00", amount="2000"),
+            change(2, "01T11:00:00", amount="3000"),
+        ]
+    )
+    assert [(one.offset, one.amount) for one in out.facts.values()] == [(1, 200_000), (2, 300_000)]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from wellwon.core.facts import encode_mark
+from wellwon.core.facts import encode_facts, encode_mark
 from wellwon.core.output import Output
 from wellwon.core.partition import Partition
 from wellwon.core.rollup import Rollup
@@ -77,7 +77,7 @@ def test_partitions_and_replay_agree(tmp_path: Path) -> None:
         while (settled := part.settle()) is not None:
             outputs.append(settled)
         # One partition after the other: a worker may be hours ahead of the others.
-        facts = [value for out in outputs for _, value in out.facts]
+        facts = [value for out in outputs for value in encode_facts(tuple(out.facts.values()), part.number)]
         told = [*facts, encode_mark(part.clock, part.number, PARTITIONS)]
         outputs.append(rollup.apply(Record(None, value, 0) for value in told))
     live = final([v for o in outputs for _, v in o.alerts], [v for o in outputs for _, v in o.wins])

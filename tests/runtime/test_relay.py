@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import orjson
 
+from wellwon.core.facts import Fact
 from wellwon.core.output import Output
 from wellwon.core.state import CONTROL_KEY, Control, encode_control
-from wellwon.core.units import HOUR, format_instant
+from wellwon.core.units import HOUR
 from wellwon.runtime.relay import Relay
 
 NOON = 500_000 * HOUR
@@ -17,13 +18,14 @@ def kinds(relay: Relay, output: Output, clock: int, store: dict[bytes, bytes]) -
 
 
 def test_a_mark_goes_out_with_each_full_hour_after_the_facts() -> None:
-    relay, output = Relay(2, 4), Output(facts=[(b"d", b'{"kind":"deal"}')])
-    assert kinds(relay, output, 0, {}) == ["deal"]
-    assert kinds(relay, output, NOON + 5, {}) == ["deal", "mark"]
-    assert kinds(relay, output, NOON + HOUR - 1, {}) == ["deal"]
+    fact = Fact("d", 5, 7, "", "", "", "all", "", "new", "", None, None, 0, 5, 0, 0, None, (), False)
+    relay, output = Relay(2, 4), Output(facts={(b"d", 0): fact})
+    assert kinds(relay, output, 0, {}) == ["deals"]
+    assert kinds(relay, output, NOON + 5, {}) == ["deals", "mark"]
+    assert kinds(relay, output, NOON + HOUR - 1, {}) == ["deals"]
     ((_, mark),) = relay.told(Output(), NOON + HOUR, {})
     assert orjson.loads(mark) == {
-        "schema": "fact.v1", "kind": "mark", "at": format_instant(NOON + HOUR), "partition": 2, "partitions": 4,
+        "schema": "facts.v1", "kind": "mark", "at": NOON + HOUR, "partition": 2, "partitions": 4,
     }  # fmt: skip
 
 

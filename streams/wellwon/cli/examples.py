@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from wellwon.core import timeline
 from wellwon.core.envelope import SCHEMA
-from wellwon.core.facts import encode_mark
+from wellwon.core.facts import encode_facts, encode_mark
 from wellwon.core.output import Output
 from wellwon.core.partition import Partition
 from wellwon.core.units import DAY, HOUR, format_instant, parse_instant
@@ -158,7 +158,7 @@ def run(events: list[dict[str, Any]]) -> Output:
             said.alerts += output.alerts
             said.wins += output.wins
             said.rereads += output.rereads
-            said.facts += output.facts
+            said.facts |= output.facts
             said.dead_letters += output.dead_letters
     return said
 
@@ -181,9 +181,9 @@ def examples() -> dict[str, dict[str, Any]]:
     for _, value in said.rereads:
         found.setdefault("reread.v1.deal", json.loads(value))
     found["alert.v1.owner"] = _of_an_owner()
-    found["fact.v1.deal"] = json.loads(said.facts[-1][1])
-    found["fact.v1.mark"] = json.loads(encode_mark(parse_instant(at), 2, 4))
-    found["fact.v1.policy"] = found[f"{SCHEMA}.policy"]
+    found["facts.v1.deals"] = json.loads(next(encode_facts([*said.facts.values()][-1:], 2)))
+    found["facts.v1.mark"] = json.loads(encode_mark(parse_instant(at), 2, 4))
+    found["facts.v1.policy"] = found[f"{SCHEMA}.policy"]
     found["reread.v1.entity"] = _lost()
     found["reply.v1"] = _answered(found["alert.v1.opened"])
     found["dead-letter.v1"] = _refused()

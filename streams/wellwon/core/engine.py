@@ -42,6 +42,8 @@ class Step:
     commit: int = 0
     """The save that the item was part of, 0 for none."""
     failures: tuple[RuleFailure, ...] = ()
+    changed: int = 0
+    """Mask of the parts of the deal (see `rule`) that the item changed."""
 
     @property
     def wake_at(self) -> int:
@@ -105,7 +107,8 @@ def step(
     if 0 <= state.wake_at <= at:
         mask |= TIME
     done = Step(state, {}, LATE if mask & TOO_LATE else APPLIED, mask & REFOLDED != 0, commit)
-    _evaluate(done, mask & EVERYTHING, ruleset, meter)
+    done.changed = mask & EVERYTHING
+    _evaluate(done, done.changed, ruleset, meter)
     return done
 
 

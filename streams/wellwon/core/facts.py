@@ -1,48 +1,41 @@
 """What a rollup knows of a deal: a small record that replaces the one before it.
 
-`Outcomes` writes one when something changed that owners', teams' or periods' patterns count. It says how the deal
+`Outcomes` makes one when something changed that owners', teams' or periods' patterns count. It says how the deal
 stands, not what happened to it: what was corrected, taken back or told twice needs no record of its own.
-A `mark` among them says that one partition of the log has come to an instant: no fact from before it follows.
+The facts of a slice travel together, as a `Batch`. A `Mark` among the batches says that one partition of the log has
+come to an instant: no fact from before it follows.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Final
 
 import msgspec
 
 from wellwon.core import items
-from wellwon.core.deal import COUNTS, Deal
+from wellwon.core.deal import COUNTS
 from wellwon.core.engine import deal_type_of
-from wellwon.core.items import Change
+from wellwon.core.items import PolicyRecord
 from wellwon.core.model import OPEN, Ruleset
+from wellwon.core.rule import AMOUNT, DATE, OWNER, PRICE, STATUS
 from wellwon.core.state import State
-from wellwon.core.units import (
-    DAY,
-    format_date,
-    format_instant,
-    format_money,
-    format_percent,
-    parse_date,
-    parse_instant,
-    parse_money,
-    parse_percent,
-)
+from wellwon.core.units import DAY, parse_instant
 from wellwon.core.win import is_won
 
-FACT_SCHEMA: Final = "fact.v1"
+FACTS_SCHEMA: Final = "facts.v1"
 MARK: Final = "mark"
-DEAL: Final = "deal"
+DEALS: Final = "deals"
+BATCH_BYTES: Final = 1_000_000
+"""A longer batch is told in two records: what brokers and clients take of old."""
 
 MOVES_DAYS: Final = 100
 """Moves of the close date older than this are left out: two periods back nothing is counted any more."""
 
-_COUNTED: Final = frozenset(
-    {"close_date", "buyer_confirmed_date", "owner_id", "amount", "currency", "term_months", "pipeline", "deal_type"}
-)
-"""Fields of an open deal that a rollup counts. What it was sold for counts once it is closed."""
-_ACTS: Final = (items.DELETED, items.RESTORED, items.ANSWER)
-_WORDS: Final = (items.ACTIVITY, items.GAP)
+COUNTED_OPEN: Final = DATE | AMOUNT | OWNER | STATUS
+"""Parts of an open deal that a rollup counts."""
+COUNTED_CLOSED: Final = COUNTED_OPEN | PRICE
+"""What it was sold for counts once it is closed."""
 
 
 class Redated(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -68,7 +61,10 @@ class Redated(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 
 class Fact(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """How a deal stands. Of two facts of a deal the one with the greater ``(at, offset)`` holds."""
+    """How a deal stands. Of two facts of a deal the one with the greater ``(at, offset)`` holds.
+
+    Positional, on the wire and in the store: append only, with defaults.
+    """
 
     deal: str
     at: int
@@ -86,7 +82,7 @@ class Fact(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """Of a year, hundredths."""
     discount: int | None
     """Hundredths of a point."""
-    status: int
+    status: Annotated[int, msgspec.Meta(ge=0, le=3)]
     first_at: int
     closed_at: int
     won_at: int
@@ -102,119 +98,91 @@ class Fact(msgspec.Struct, array_like=True, gc=False, frozen=True):
         return self.at, self.offset
 
 
-class Mark(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """Partition ``source``, one of ``of``, has come to the instant ``at``."""
+class Batch(msgspec.Struct, tag_field="kind", tag=DEALS, frozen=True):
+    """The facts of one slice of partition ``partition``: of each deal the last of each hour."""
 
+    schema: str
+    partition: int
+    facts: tuple[Fact, ...]
+
+
+class Mark(msgspec.Struct, tag_field="kind", tag=MARK, frozen=True):
+    """Partition ``partition``, one of ``partitions``, has come to the instant ``at``."""
+
+    schema: str
     at: int
-    source: int
-    of: int
+    partition: int
+    partitions: int
+
+
+class _Policy(msgspec.Struct, tag_field="kind", tag=items.POLICY, frozen=True):
+    at: str
+    policy: str
 
 
 # --- writing --------------------------------------------------------------------------------------------------
 
-
-def is_counted(deal: Deal, change: Change, ruleset: Ruleset) -> bool:
-    """Whether a change that was just folded into a deal may have changed its fact."""
-    if change.kind in _WORDS:
-        return False
-    if deal.status != OPEN or change.kind in _ACTS or deal.opened_commit == change.commit:
-        return True
-    return not _COUNTED.isdisjoint(change.values) or bool(ruleset.team_label and "labels" in change.values)
+_encode: Final = msgspec.json.Encoder().encode
 
 
-def fact_record(key: bytes, state: State, ruleset: Ruleset, offset: int, *, refolded: bool) -> bytes:
-    """The published form of a deal's fact, ``fact.v1``."""
-    deal = state.now
-    since = state.at - MOVES_DAYS * DAY
+def fact_of(key: bytes, state: State, ruleset: Ruleset, offset: int, *, refolded: bool) -> Fact:
+    """How a deal stands, after the change at an offset of its partition of the log."""
+    deal, at = state.now, state.at
+    since = at - MOVES_DAYS * DAY
     owned_at = deal.owners[-1].at if deal.owners else 0
-    moves = [
-        {
-            "at": format_instant(move.at),
-            "from": None if move.old is None else format_date(move.old),
-            "to": None if move.new is None else format_date(move.new),
-            "counts": move.why == COUNTS,
-            "by_owner": move.own and move.at >= owned_at,
-        }
-        for move in deal.dates
-        if move.at >= since and move.old is not None
-    ]
-    amount = deal.annual_amount
-    return msgspec.json.encode(
-        {
-            "schema": FACT_SCHEMA,
-            "kind": DEAL,
-            "opportunity_id": key.decode(),
-            "at": format_instant(state.at),
-            "offset": offset,
-            "name": deal.name,
-            "owner_id": deal.owner,
-            "team_label": deal.labels.get(ruleset.team_label, "") if ruleset.team_label else "",
-            "segment": state.segment,
-            "pipeline": deal.pipeline,
-            "deal_type": deal_type_of(deal, ruleset),
-            "currency": deal.currency,
-            "amount": None if amount is None else format_money(amount),
-            "discount_percent": None if deal.discount is None else format_percent(deal.discount),
-            "status": STATUSES[deal.status],
-            "first_at": format_instant(deal.first_at),
-            "closed_at": None if deal.status == OPEN else format_instant(deal.closed_at),
-            "won_at": format_instant(deal.won_at) if is_won(deal) else None,
-            "close_date": None if deal.close_date is None else format_date(deal.close_date),
-            "moves": moves,
-            "refolded": refolded,
-        }
+    return Fact(
+        key.decode(),
+        at,
+        offset,
+        deal.name,
+        deal.owner,
+        deal.labels.get(ruleset.team_label, "") if ruleset.team_label else "",
+        state.segment,
+        deal.pipeline,
+        deal_type_of(deal, ruleset),
+        deal.currency,
+        deal.annual_amount,
+        deal.discount,
+        deal.status,
+        deal.first_at,
+        0 if deal.status == OPEN else deal.closed_at,
+        deal.won_at if is_won(deal) else 0,
+        deal.close_date,
+        tuple(
+            [
+                Redated(move.at, move.old, move.new, move.why == COUNTS, move.own and move.at >= owned_at)
+                for move in deal.dates
+                if move.at >= since and move.old is not None
+            ]
+        ),
+        refolded,
     )
 
 
-def encode_mark(at: int, source: int, of: int) -> bytes:
+def encode_facts(facts: Sequence[Fact], partition: int) -> Iterator[bytes]:
+    """The published form of the facts of a slice: one record, more where that would be too long a one."""
+    if not facts:
+        return
+    value = _encode(Batch(FACTS_SCHEMA, partition, tuple(facts)))
+    if len(value) <= BATCH_BYTES or len(facts) == 1:
+        yield value
+    else:
+        half = len(facts) // 2
+        yield from encode_facts(facts[:half], partition)
+        yield from encode_facts(facts[half:], partition)
+
+
+def encode_mark(at: int, partition: int, partitions: int) -> bytes:
     """A mark's published form."""
-    return msgspec.json.encode(
-        {"schema": FACT_SCHEMA, "kind": MARK, "at": format_instant(at), "partition": source, "partitions": of}
-    )
+    return _encode(Mark(FACTS_SCHEMA, at, partition, partitions))
 
 
 # --- reading --------------------------------------------------------------------------------------------------
 
-STATUSES: Final = ("open", "won", "lost", "deleted")
-"""By the core's number."""
+_decode: Final = msgspec.json.Decoder(Batch | Mark | _Policy).decode
 
 
-def read_fact(wire: dict[str, Any]) -> Fact:
-    """A fact of its published form. Raises KeyError, TypeError, ValueError for what is none."""
-    return Fact(
-        deal=wire["opportunity_id"],
-        at=parse_instant(wire["at"]),
-        offset=wire["offset"],
-        name=wire["name"],
-        owner=wire["owner_id"],
-        label=wire["team_label"],
-        segment=wire["segment"],
-        pipeline=wire["pipeline"],
-        deal_type=wire["deal_type"],
-        currency=wire["currency"],
-        amount=None if wire["amount"] is None else parse_money(wire["amount"]),
-        discount=None if wire["discount_percent"] is None else parse_percent(wire["discount_percent"]),
-        status=STATUSES.index(wire["status"]),
-        first_at=parse_instant(wire["first_at"]),
-        closed_at=_instant(wire["closed_at"]),
-        won_at=_instant(wire["won_at"]),
-        close_date=_date(wire["close_date"]),
-        moves=tuple(
-            Redated(parse_instant(move["at"]), _date(move["from"]), _date(move["to"]), move["counts"], move["by_owner"])
-            for move in wire["moves"]
-        ),
-        refolded=wire["refolded"],
-    )
-
-
-def read_mark(wire: dict[str, Any]) -> Mark:
-    """A mark of its published form. Raises KeyError, TypeError, ValueError for what is none."""
-    return Mark(parse_instant(wire["at"]), wire["partition"], wire["partitions"])
-
-
-def _instant(text: str | None) -> int:
-    return 0 if text is None else parse_instant(text)
-
-
-def _date(text: str | None) -> int | None:
-    return None if text is None else parse_date(text)
+def read(value: bytes) -> Batch | Mark | PolicyRecord:
+    """A record of the facts. Raises ValueError for what is none."""
+    item = _decode(value)
+    return PolicyRecord(parse_instant(item.at), item.policy) if isinstance(item, _Policy) else item

@@ -139,7 +139,7 @@ def _plain_fields(deal: Deal, change: Change) -> int:
         deal.name = values["name"] or ""
     if "account" in values:
         deal.account = values["account"] or ""
-    if values.get("created_at"):
+    if (values.get("created_at") or deal.created_at) != deal.created_at:
         deal.created_at = values["created_at"]
         mask |= STATUS
     if "currency" in values and (values["currency"] or "") != deal.currency:
@@ -148,18 +148,18 @@ def _plain_fields(deal: Deal, change: Change) -> int:
             deal.amounts, deal.currency_commit = (), change.commit
         deal.currency = values["currency"] or ""
         mask |= AMOUNT
-    if "deal_type" in values:
+    if "deal_type" in values and (values["deal_type"] or "") != deal.deal_type:
         deal.deal_type = values["deal_type"] or ""
         mask = EVERYTHING
-    if "pipeline" in values:
-        if (values["pipeline"] or "") != deal.pipeline:
-            deal.top = -1  # places in two pipelines do not compare
+    if "pipeline" in values and (values["pipeline"] or "") != deal.pipeline:
+        deal.top = -1  # places in two pipelines do not compare
         deal.pipeline = values["pipeline"] or ""
         mask = EVERYTHING
     if "labels" in values:
         labels = {**deal.labels, **values["labels"]}
-        deal.labels = dict(list(labels.items())[-LABELS_KEPT:])
-        mask = EVERYTHING
+        if labels != deal.labels:
+            deal.labels = dict(list(labels.items())[-LABELS_KEPT:])
+            mask = EVERYTHING
     if "next_step" in values:
         text = zlib.crc32((values["next_step"] or "").strip().encode())
         if text != deal.next_step or not deal.next_step_at:

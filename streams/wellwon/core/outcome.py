@@ -6,13 +6,15 @@ from typing import Final
 
 from wellwon.core import lifecycle, records
 from wellwon.core.counting import count_concession, count_push, count_transitions
-from wellwon.core.engine import APPLIED, LATE, Step, ask_all, deal_type_of
+from wellwon.core.engine import APPLIED, Step, ask_all, deal_type_of
 from wellwon.core.exemption import exempted
-from wellwon.core.facts import fact_record, is_counted
+from wellwon.core.facts import COUNTED_CLOSED, COUNTED_OPEN, fact_of
+from wellwon.core.items import LINE_ITEM
 from wellwon.core.model import DELETED, OPEN, WON, Ruleset
 from wellwon.core.output import Output, bump
-from wellwon.core.rule import Finding
+from wellwon.core.rule import DATE, Finding
 from wellwon.core.state import AlertState, State, WinState
+from wellwon.core.units import HOUR
 from wellwon.core.win import SETTLES_MS, is_won, read_win
 
 CHANGE: Final = "change"
@@ -42,11 +44,28 @@ class Outcomes:
 
     def conclude(self, out: Output, key: bytes, done: Step, reason: str, origin: Origin | None = None) -> State:
         """Put what a step gave into ``out``; return the state to keep. ``reason``: what caused the step."""
-        state, findings = done.state, done.findings
+        state = done.state
         for failure in done.failures:
             at_key, value, offset = origin if origin is not None else (key, None, -1)
             out.reject(at_key, value, offset, "rule_failed", failure.error, failure.rule)
-        modes, exempt_until = self._modes_of(key, state) if findings or self._ruleset.exemptions else ({}, -1)
+        if done.findings or (state.alerts and self._ruleset.exemptions):
+            state = self._tell(out, key, done, reason)
+        deal = state.now
+        if deal.status == WON or state.win is not None:
+            self._win(out, key, state)
+        if origin is None:
+            return state
+        changed = done.changed
+        if changed & DATE and done.outcome == APPLIED and not done.refolded and state.tail:
+            count_push(out.counts, self._ruleset.calendar, state)
+        if changed & (COUNTED_OPEN if deal.status == OPEN else COUNTED_CLOSED) and self._ruleset.group_rules:
+            self._note_fact(out, key, state, origin[2], done.refolded)
+        return state
+
+    def _tell(self, out: Output, key: bytes, done: Step, reason: str) -> State:
+        """Open, change and resolve alerts by what was found, and say so."""
+        state, findings = done.state, done.findings
+        modes, exempt_until = self._modes_of(key, state)
         if self._ruleset.exemptions and any(
             not alert.closed_at and alert.rule not in findings and alert.mode != modes.get(alert.rule)
             for alert in state.alerts
@@ -67,27 +86,22 @@ class Outcomes:
             if transitions:
                 self.publish(out, key, state, transitions)
                 state.alerts = alerts
-        if state.win is not None or state.now.status == WON:
-            self._win(out, key, state)
         if exempt_until >= 0 and not 0 <= state.wake_at <= exempt_until and any(not a.closed_at for a in state.alerts):
             state.wake_at = exempt_until
-        if origin is None:
-            return state
-        if done.outcome == APPLIED and not done.refolded and state.tail:
-            count_push(out.counts, self._ruleset.calendar, state)
-        told = done.refolded or done.outcome == LATE
-        if self._ruleset.group_rules and state.now.stage and (told or self._counts(state)):
-            out.facts.append((key, fact_record(key, state, self._ruleset, origin[2], refolded=done.refolded)))
         return state
+
+    def _note_fact(self, out: Output, key: bytes, state: State, offset: int, refolded: bool) -> None:
+        """Put how the deal stands now into ``out``, in place of what it said for the same hour."""
+        if not state.now.stage:
+            return  # nobody knows that it is open
+        if not refolded and state.tail and state.tail[-1].kind == LINE_ITEM and state.now.status == OPEN:
+            return  # what an open deal is made of is no amount
+        out.facts[key, state.at // HOUR] = fact_of(key, state, self._ruleset, offset, refolded=refolded)
 
     def _modes_of(self, key: bytes, state: State) -> tuple[dict[str, str], int]:
         """The modes of the rules for this deal now, and when an exemption of it ends (-1: it has none)."""
         modes = self._modes.get((state.segment, deal_type_of(state.now, self._ruleset)), {})
         return exempted(modes, key.decode(), state.now, state.segment, state.at, self._ruleset)
-
-    def _counts(self, state: State) -> bool:
-        """Whether the change that was folded last may have changed the deal's fact."""
-        return bool(state.tail) and is_counted(state.now, state.tail[-1], self._ruleset)
 
     def _reconcile(
         self,

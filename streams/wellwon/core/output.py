@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wellwon.core.facts import Fact
 
 
 @dataclass(slots=True)
@@ -59,8 +62,8 @@ class Output:
     wins: list[tuple[bytes, bytes]] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     rereads: list[tuple[bytes, bytes]] = field(default_factory=list)
-    facts: list[tuple[bytes, bytes]] = field(default_factory=list)
-    """For the rollup: how deals stand (see `facts`)."""
+    facts: dict[tuple[bytes, int], Fact] = field(default_factory=dict)
+    """For the rollup: how deals stand (see `facts`), by deal and hour the last; the rollup judges no more often."""
     states: dict[bytes, bytes | None] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
 

@@ -95,8 +95,9 @@ def priced(deal: Deal, change: Change, why: int, was_open: bool, was_annual: int
         if old_term and deal.term_months and deal.term_months > old_term:
             mask |= give(deal, change, "term_months")
     if change.kind != items.LINE_ITEM:
-        if "amount" in values:
+        if "amount" in values and (values["amount"] != deal.amount or not deal.amount_told):
             deal.amount, deal.amount_told = values["amount"], True
+            mask |= AMOUNT
         if "discount_percent" in values:
             deal.discount_field = values["discount_percent"]
         if "list_amount" in values:
@@ -118,7 +119,7 @@ def _amount(deal: Deal, change: Change, why: int, old: int | None, was_list: int
         last, mask = deal.amounts[-1], AMOUNT
     new = annual(deal.amount, deal.term_months)
     if new == old:
-        return AMOUNT if "amount" in change.values or "currency" in change.values else mask
+        return mask
     if same_commit and last is not None:
         old, scope, restarts = last.old, max(scope, last.scope), restarts or last.why == RESTART
         deal.amounts = deal.amounts[:-1]

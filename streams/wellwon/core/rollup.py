@@ -17,11 +17,11 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from wellwon.core import facts, items, lifecycle, records
+from wellwon.core import lifecycle, records
 from wellwon.core.calendar import Period
 from wellwon.core.counting import count_transitions
 from wellwon.core.exemption import uncounted
-from wellwon.core.facts import Fact, Mark
+from wellwon.core.facts import FACTS_SCHEMA, Batch, Fact, Mark, read
 from wellwon.core.group import GroupView
 from wellwon.core.holdings import Holdings
 from wellwon.core.items import PolicyRecord
@@ -29,7 +29,7 @@ from wellwon.core.model import Ruleset
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
 from wellwon.core.state import CONTROL_KEY, PREFIX, VERSION, AlertState, read_prefix
-from wellwon.core.units import HOUR, parse_instant
+from wellwon.core.units import HOUR
 
 FACTS: Final = "facts"
 """Reason of what opens or changes: the deals did."""
@@ -74,7 +74,6 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_facts = msgspec.msgpack.Decoder(tuple[Fact, ...]).decode
 _decode_subject = msgspec.msgpack.Decoder(_Subject).decode
 _decode_control = msgspec.msgpack.Decoder(_Control).decode
-_decode_wire = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Rollup:
@@ -157,18 +156,20 @@ class Rollup:
                 out.reject(key, value, record.offset, "null_value", "the record has no value")
                 continue
             try:
-                item = _read(value)
-            except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-                detail = f"this is no {facts.FACT_SCHEMA}: {type(error).__name__}: {error}"
+                item = read(value)
+            except ValueError as error:
+                detail = f"this is no {FACTS_SCHEMA}: {type(error).__name__}: {error}"
                 out.reject(key, value, record.offset, "not_a_fact", detail)
                 continue
-            if isinstance(item, Mark):
+            if isinstance(item, Batch):
+                for fact in item.facts:
+                    if self._holdings.take(fact, self._floor, self._control.judged_at):
+                        deal = fact.deal.encode()
+                        self._put(out, deal, self._holdings.facts[deal])
+            elif isinstance(item, Mark):
                 self._pass(out, item)
-            elif isinstance(item, PolicyRecord):
+            else:
                 self._new_policy(out, item, key, value)
-            elif self._holdings.take(item, self._floor, self._control.judged_at):
-                deal = item.deal.encode()
-                self._put(out, deal, self._holdings.facts[deal])
         if _encode(self._control) != before or CONTROL_KEY not in self._store:
             # Last: where this is durable, so is everything that it presupposes.
             self._put(out, CONTROL_KEY, self._control)
@@ -180,8 +181,8 @@ class Rollup:
 
     def _pass(self, out: Output, mark: Mark) -> None:
         control = self._control
-        control.marks[mark.source] = max(mark.at, control.marks.get(mark.source, -1))
-        until = min(control.marks.get(number, -1) for number in range(mark.of)) // HOUR * HOUR
+        control.marks[mark.partition] = max(mark.at, control.marks.get(mark.partition, -1))
+        until = min(control.marks.get(number, -1) for number in range(mark.partitions)) // HOUR * HOUR
         while (hour := self._next_hour()) is not None and hour <= until:
             self._judge(out, hour)
         control.judged_at = max(until, control.judged_at)
@@ -338,15 +339,3 @@ class Rollup:
 def _body(value: bytes) -> memoryview:
     read_prefix(value)
     return memoryview(value)[PREFIX.size :]
-
-
-def _read(value: bytes) -> Fact | Mark | PolicyRecord:
-    """A fact, a mark, or a policy."""
-    wire = _decode_wire(value)
-    if wire["kind"] == facts.DEAL:
-        return facts.read_fact(wire)
-    if wire["kind"] == facts.MARK:
-        return facts.read_mark(wire)
-    if wire["kind"] == items.POLICY:
-        return PolicyRecord(parse_instant(wire["at"]), str(wire["policy"]))
-    raise ValueError(f"kind {wire['kind']!r}")

@@ -40,7 +40,7 @@ import msgspec
 
 from wellwon.core import items
 from wellwon.core.calendar import FiscalCalendar
-from wellwon.core.facts import encode_mark
+from wellwon.core.facts import encode_facts, encode_mark
 from wellwon.core.lifecycle import COVERED
 from wellwon.core.model import Ruleset
 from wellwon.core.partition import Partition
@@ -297,10 +297,10 @@ class _Played:
         outputs = [self._partition.apply([_Record(key, value, self._offset)])]
         while (settled := self._partition.settle()) is not None:
             outputs.append(settled)
-        told = [fact for output in outputs for fact in output.facts]
+        told = [fact for output in outputs for fact in encode_facts(tuple(output.facts.values()), 0)]
         if key is None:
-            told.append((b"", encode_mark(self._partition.clock, 0, 1)))
-        outputs.append(self._rollup.apply(_Record(deal, fact, self._offset) for deal, fact in told))
+            told.append(encode_mark(self._partition.clock, 0, 1))
+        outputs.append(self._rollup.apply(_Record(None, fact, self._offset) for fact in told))
         for output in outputs:
             for dead in output.dead_letters:
                 where = "between lines" if seen.line is None else f"line {seen.line.number}"

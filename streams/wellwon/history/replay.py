@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
-from wellwon.core.facts import encode_mark
+from wellwon.core.facts import encode_facts, encode_mark
 from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.model import Ruleset
 from wellwon.core.output import DeadLetter, Output
@@ -137,7 +137,7 @@ class Replay:
         outputs = [self._partition.apply(records)]
         while (settled := self._partition.settle()) is not None:
             outputs.append(settled)
-        facts = [value for out in outputs for _, value in out.facts]
+        facts = [value for out in outputs for value in encode_facts(tuple(out.facts.values()), 0)]
         facts.append(encode_mark(self._partition.clock, 0, 1))
         for out in outputs:
             self._take(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from wellwon.core.facts import encode_mark
+from wellwon.core.facts import encode_facts, encode_mark
 from wellwon.core.output import Output
 from wellwon.core.state import CONTROL_KEY, decode_control
 from wellwon.core.units import HOUR
@@ -29,7 +29,8 @@ class Relay:
             if control.policy_at > self._policy_at:
                 self._policy_at = control.policy_at
                 yield None, encode_policy(control.policy, control.policy_at)
-        yield from output.facts
+        for value in encode_facts(tuple(output.facts.values()), self._number):
+            yield None, value
         if clock // HOUR > self._hour and clock:
             self._hour = clock // HOUR
             yield None, encode_mark(clock, self._number, self._partitions)

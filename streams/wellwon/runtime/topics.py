@@ -140,8 +140,8 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         FACTS,
-        key="opportunity id",
-        value="fact.v1: how deals stand, for what is counted over deals; marks and policies among them",
+        key="none",
+        value="facts.v1: how deals stand, a slice's together, for what is counted over deals; marks and policies",
         cleanup="delete",
         writers=("detect",),
         readers=("rollup", "deliver (forecast call)"),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import orjson
 from kafka import KafkaConsumer, TopicPartition
 
-from wellwon.core.facts import Fact, read_fact
+from wellwon.core.facts import Batch, Fact, read
 from wellwon.runtime import topics
 from wellwon.runtime.connection import kafka_python
 from wellwon.runtime.settings import Settings
@@ -24,12 +23,13 @@ def latest_facts(settings: Settings) -> list[Fact]:
             for records in consumer.poll(timeout_ms=500).values():
                 for record in records:
                     try:
-                        fact = read_fact(orjson.loads(record.value))
-                    except (KeyError, TypeError, ValueError):
-                        continue  # marks and policies; what is no fact is the rollup's to refuse
-                    known = latest.get(fact.deal)
-                    if known is None or fact.revision >= known.revision:
-                        latest[fact.deal] = fact
+                        item = read(record.value)
+                    except (TypeError, ValueError):
+                        continue  # the rollup's to refuse
+                    for fact in item.facts if isinstance(item, Batch) else ():
+                        known = latest.get(fact.deal)
+                        if known is None or fact.revision >= known.revision:
+                            latest[fact.deal] = fact
     finally:
         consumer.close()
     return list(latest.values())

@@ -8,7 +8,7 @@ says; consumers must ignore keys that they do not know, for later versions may a
 from __future__ import annotations
 
 from wellwon.cli.contracts.change import opportunity_change
-from wellwon.cli.contracts.fact import fact
+from wellwon.cli.contracts.facts import facts
 from wellwon.cli.contracts.forms import Schema
 from wellwon.cli.contracts.records import alert, dead_letter, reply, reread, win
 from wellwon.policy.schema import DIALECT, policy_schema
@@ -16,7 +16,7 @@ from wellwon.policy.schema import DIALECT, policy_schema
 
 def schemas() -> dict[str, Schema]:
     """Every published schema, by file name."""
-    records = (opportunity_change(), alert(), win(), fact(), dead_letter(), reread(), reply())
+    records = (opportunity_change(), alert(), win(), facts(), dead_letter(), reread(), reply())
     found = {
         f"{s['title']}.schema.json": {"$schema": DIALECT, "$id": f"urn:wellwon:{s['title']}", **s} for s in records
     }
