@@ -221,7 +221,7 @@ def test_writers() -> None:
 
 
 def test_other_entities_are_ignored() -> None:
-    assert read(event({"Subject": "Call"}, entityName="Task")) == [Ignored("other_entity")]
+    assert read(event({"Subject": "Call"}, entityName="Case")) == [Ignored("other_entity")]
 
 
 @pytest.mark.parametrize("diff", ["--- \n+++ 9f86d081\n@@ -1 +1 @@", {"diff": "--- \n+++ 9f86d081\n@@ -1 +1 @@"}])

@@ -2,7 +2,7 @@
 
 The event may come from CometD (JSON), from the Pub/Sub API (decoded Avro) or from a Kafka Connect connector: the
 ChangeEventHeader is looked for at the value, ``payload``, ``data.payload`` and ``payload.payload``. Opportunity and
-OpportunityLineItem are read; other entities are ignored.
+OpportunityLineItem are read, and of Task, Event and Quote what touches a deal; other entities are ignored.
 
 - A merged event (several ``recordIds``) becomes one change for each record.
 - Enrichment fields are in the body of an update without being in ``changedFields``: they are no changes.
@@ -18,8 +18,9 @@ from typing import Any, Final
 
 import orjson
 
-from wellwon.core.items import CHANGED, CREATED, DELETED, GAP, RESTORED, SNAPSHOT
+from wellwon.core.items import ACTIVITY, CHANGED, CREATED, DELETED, GAP, RESTORED, SNAPSHOT
 from wellwon.core.items import LINE_ITEM as ITEM
+from wellwon.sources.activities import ACTIVITIES, Activities
 from wellwon.sources.bitmap import HEADER, changed_names, order_beside
 from wellwon.sources.change import (
     ChangeEvent,
@@ -48,7 +49,6 @@ _KINDS: Final = {
     "GAP_DELETE": DELETED,
     "GAP_UNDELETE": GAP,
 }
-_PREFIX: Final = {OPPORTUNITY: "006", LINE_ITEM: "00k"}
 _RECORDS_MAX: Final = 2_000
 
 
@@ -72,10 +72,11 @@ class Header:
 
 @dataclass(slots=True)
 class SalesforceCdc:
-    """The mapper. It holds no state but what line items were seen to belong to."""
+    """The mapper. It holds no state but what line items and activities were seen to belong to."""
 
     view: SourceView
     lines: LineItems = field(default_factory=LineItems)
+    activities: Activities = field(default_factory=Activities)
     _fields: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
@@ -101,7 +102,7 @@ class SalesforceCdc:
             )
         body, wrappers = found
         header = read_header(body[HEADER])
-        if header.entity not in (OPPORTUNITY, LINE_ITEM):
+        if header.entity not in (OPPORTUNITY, LINE_ITEM, *ACTIVITIES):
             yield Ignored("other_entity")
         elif header.client and self.view.writers.kind(header.user, header.client) == "self":
             yield Ignored("own_echo")
@@ -124,6 +125,15 @@ class SalesforceCdc:
             if record is None:
                 raise Unreadable("bad_record_id", f"recordIds holds {text[:40]!r}, which is not a Salesforce id")
             records.append(record)
+        if header.entity in ACTIVITIES:
+            for record in records:
+                touch = self.activities.read(header.entity, record, kind, body, names)
+                if isinstance(touch, Ignored):
+                    yield touch
+                else:
+                    about = {"direction": touch.direction, "channel": touch.channel}
+                    yield self._event(header, record, touch.deal, ACTIVITY, {}) | about
+            return
         if header.entity == LINE_ITEM:
             for record in records:
                 deal, values = self.lines.read(record, kind, body, names)
