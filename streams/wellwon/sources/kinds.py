@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from wellwon.sources.change import Ignored, Outcome, Rejected
+from wellwon.sources.debezium import Debezium
 from wellwon.sources.field_history import FieldHistory
 from wellwon.sources.generic import read_change
 from wellwon.sources.history import Format, Options
@@ -17,6 +18,7 @@ from wellwon.sources.mapping import SourceView
 from wellwon.sources.salesforce import SalesforceCdc
 from wellwon.sources.stage_history import StageHistory, found
 from wellwon.sources.table import NotATable, content_of, shown, stream
+from wellwon.sources.warehouse import Airbyte, Fivetran
 from wellwon.sources.whole import open_table, read_tables
 
 RecordReader = Callable[[bytes], Iterator[Outcome]]
@@ -50,6 +52,9 @@ KINDS: Final[dict[str, Kind]] = {
             "HubSpot webhook events (one, or a posted body of them), one JSON value a line",
             records=lambda view: HubSpotWebhooks(view).read,
         ),
+        Kind("debezium", "Debezium's events of a table of deals, one a line", records=lambda view: Debezium(view).read),
+        Kind("airbyte", "Airbyte's records of a stream of deals, one a line", records=lambda view: Airbyte(view).read),
+        Kind("fivetran", "Fivetran's rows of a table of deals, one a line", records=lambda view: Fivetran(view).read),
         Kind(
             "salesforce-history",
             "OpportunityHistory (CSV, Parquet), with Opportunity if at hand",
