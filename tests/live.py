@@ -45,6 +45,8 @@ def environment(settings: Settings) -> dict[str, str]:
     variables = dict(os.environ)
     for name in Settings.__dataclass_fields__:
         value = getattr(settings, name)
+        if isinstance(value, tuple):
+            value = ",".join(value)
         if value not in (None, ""):
             text = {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
             variables[f"WELLWON_{name.upper()}"] = text

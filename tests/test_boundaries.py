@@ -25,7 +25,7 @@ RANK = {
     "sinks": 4,
     "runtime": 5,
     "web": 6,
-    "cli": 6,
+    "cli": 7,
 }
 PURE = ["core", "rules", "policy", "deliver"]
 IMPURE = ["faust", "mode", "kafka", "aiokafka", "aiohttp", "prometheus_client", "confluent_kafka", "rich", "click"]

@@ -18,6 +18,7 @@ COMMANDS = {
     "worker": "Run a detect worker.",
     "rollup": "Run a rollup worker: patterns of owners, teams and periods.",
     "deliver": "Tell people: run a deliver worker, preview messages.",
+    "web": "Serve the live page: open alerts, timelines of deals, how deals were won.",
     "ingest": "Send a file of changes, or an export, to Kafka.",
     "receive": "Take what a CRM posts, into its raw topic.",
     "replay": "Run the core alone over files: the same alerts and wins, without Kafka.",

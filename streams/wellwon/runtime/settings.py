@@ -7,6 +7,7 @@ The policy (what RevOps sets) is a file; only its path is here.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import socket
@@ -47,6 +48,26 @@ def _address(text: str) -> str:
 def _url(text: str) -> str:
     if not text.startswith(("https://", "http://")):
         raise ValueError("an address that begins with https://")
+    return text
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(part.strip())) for part in text.split(","))
+    except ValueError:
+        raise ValueError("addresses or networks with commas between, for instance 10.0.0.0/8,::1") from None
+
+
+def _mails(text: str) -> tuple[str, ...]:
+    mails = tuple(part.strip() for part in text.split(","))
+    if not all("@" in mail for mail in mails):
+        raise ValueError("e-mail addresses with commas between")
+    return mails
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]+", text):
+        raise ValueError("the name of a header, for instance X-Forwarded-Email")
     return text
 
 
@@ -108,6 +129,13 @@ class Settings:
     group: str = _setting("wellwon-detect", "consumer group of the detect workers")
     deliver_group: str = _setting("wellwon-deliver", "consumer group of the deliver workers")
     page: str = _setting("", "address of the live page, for the links in messages", _url)
+    web: str = _setting("127.0.0.1:8080", "where the live page is served", _address)
+    web_proxies: tuple[str, ...] = _setting(
+        (), "proxies that sign people in: addresses or networks whose header is believed", _networks
+    )
+    web_user_header: str = _setting("X-Forwarded-Email", "header in which these proxies name who looks", _header)
+    web_sees_all: tuple[str, ...] = _setting((), "e-mail addresses of those who see every deal (RevOps)", _mails)
+    web_token: str = _setting("", "a token to sign in to the live page with; who has it sees every deal", secret=True)
     slack_api: str = _setting("https://slack.com/api", "address of Slack's Web API", _url)
     slack_signing_secret: str = _setting("", "what Slack signs its requests to us with", secret=True)
     interactions: str = _setting("", "where answers from messages are received, host:port; empty: nowhere", _address)
@@ -191,7 +219,7 @@ class Settings:
     def describe(cls) -> list[tuple[str, str, str]]:
         """Return (variable, default, what it is) of each setting, in order."""
         return [
-            (PREFIX + item.name.upper(), "" if item.default is None else str(item.default), item.metadata["doc"])
+            (PREFIX + item.name.upper(), "" if item.default in (None, ()) else str(item.default), item.metadata["doc"])
             for item in fields(cls)
         ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-VOID: Final = frozenset({"meta", "br"})
+VOID: Final = frozenset({"meta", "br", "link", "input", "hr"})
 
 
 class Markup(str):

@@ -1,0 +1,103 @@
+"""Run the live page's server: read, serve, until a signal or a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+
+from aiohttp import web
+from confluent_kafka import KafkaException
+from kafka.errors import KafkaError
+
+from wellwon.policy import PolicyError
+from wellwon.runtime import logs, topics
+from wellwon.runtime.deliver_worker import read_people
+from wellwon.runtime.endpoint import Endpoint
+from wellwon.runtime.policy_file import read_policy
+from wellwon.runtime.replies import Replies
+from wellwon.runtime.settings import Settings, SettingsError
+from wellwon.web.reader import Reader
+from wellwon.web.server import Server
+
+log = logging.getLogger(__name__)
+
+
+async def _run(settings: Settings, server: Server) -> int:
+    if settings.declare_topics:
+        created = await asyncio.to_thread(topics.create, settings)
+        if created:
+            log.info("topics created", extra={"topics": created})
+    stopping = asyncio.Event()
+    failure: list[BaseException] = []
+
+    def fail(error: BaseException) -> None:
+        failure.append(error)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    reader = server.reader = Reader(settings, server.take, fail)
+    server.replies = Replies(settings)
+    health = Endpoint(
+        settings.http,
+        page=server.metrics.page,
+        live=lambda: str(failure[0]) if failure else None,
+        ready=lambda: None if reader.caught_up else "still reading the topics",
+    )
+    # Streams of events have no end: whoever looks on when it stops is cut off at once, and comes back.
+    runner = web.AppRunner(server.app(), access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    try:
+        await health.start()
+        await runner.setup()
+        host, _, port = settings.web.rpartition(":")
+        await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+        reader.start()
+        where = {"port": runner.addresses[0][1], "http": health.port, "kafka": settings.kafka}
+        log.info("page served", extra=where)
+        await stopping.wait()
+        log.info("stopping")
+    finally:
+        await reader.stop()
+        await runner.cleanup()
+        await health.stop()
+        await asyncio.to_thread(server.replies.close)
+    if failure:
+        foreseen = isinstance(failure[0], KafkaException | KafkaError | OSError)
+        log.error("%s", failure[0], exc_info=None if foreseen else failure[0])
+        return 1
+    log.info("stopped")
+    return 0
+
+
+def run(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; return the process's exit code: 0, or 1 with the reason in the log.
+
+    Raises PolicyError, SettingsError, OSError or UnicodeDecodeError for what is wrong before anything is started.
+    """
+    server = Server(settings, read_people(settings), read_policy(settings.policy).policy)
+    logs.set_up(settings)
+    try:
+        return asyncio.run(_run(settings, server))
+    except (KafkaException, KafkaError, OSError) as error:
+        log.error("%s", error)
+        return 1
+
+
+def main() -> None:
+    """Run the server with the settings of the environment."""
+    try:
+        code = run(Settings.from_environment())
+    except (SettingsError, PolicyError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+    with contextlib.suppress(OSError):
+        logging.shutdown()
+    os._exit(code)  # a thread of a client that lost its broker must not keep the process
+
+
+if __name__ == "__main__":
+    main()
