@@ -215,6 +215,17 @@ def test_nobody_sees_or_answers_what_is_not_theirs() -> None:
     assert [one.by for one in sent] == ["Ann"]
 
 
+def test_who_sees_what_follows_the_files() -> None:
+    async def act(server: Server, ask: Ask, _client: ClientSession, _address: str) -> None:
+        fill(server, alert_record())
+        ann = {"X-Forwarded-Email": "ann@example.com"}
+        assert "Acme d1" in (await ask("GET", "/", headers=ann))[1]
+        server.use(load_people("id,email\nbo,bo@example.com\n"), load_policy(""))
+        assert (await ask("GET", "/", headers=ann))[0] == 403
+
+    play(PROXY, act)
+
+
 def test_signing_in_with_the_token() -> None:
     async def act(_server: Server, ask: Ask, client: ClientSession, _address: str) -> None:
         status, _, headers = await ask("GET", "/deals/d1")

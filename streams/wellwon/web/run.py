@@ -15,15 +15,33 @@ from kafka.errors import KafkaError
 
 from wellwon.policy import PolicyError
 from wellwon.runtime import logs, topics
-from wellwon.runtime.deliver_worker import read_people
+from wellwon.runtime.directory_files import modified, read_directory
 from wellwon.runtime.endpoint import Endpoint
-from wellwon.runtime.policy_file import read_policy
 from wellwon.runtime.replies import Replies
 from wellwon.runtime.settings import Settings, SettingsError
 from wellwon.web.reader import Reader
 from wellwon.web.server import Server
 
 log = logging.getLogger(__name__)
+
+FILES_S = 10.0
+"""How often it is looked whether the people or the policy were edited."""
+
+
+async def _follow_files(settings: Settings, server: Server) -> None:
+    """Let who sees what follow the file of people and the policy; while these are wrong, what held before holds."""
+    known = modified(settings)
+    while True:
+        await asyncio.sleep(FILES_S)
+        if (now := modified(settings)) == known:
+            continue
+        known = now
+        try:
+            directory = read_directory(settings)
+            server.use(directory.people, directory.policy)
+            log.info("people and policy read again")
+        except (PolicyError, SettingsError, OSError, UnicodeDecodeError) as error:
+            log.error("people and policy not read again: %s", error)
 
 
 async def _run(settings: Settings, server: Server) -> int:
@@ -50,17 +68,21 @@ async def _run(settings: Settings, server: Server) -> int:
     )
     # Streams of events have no end: whoever looks on when it stops is cut off at once, and comes back.
     runner = web.AppRunner(server.app(), access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    following: list[asyncio.Future[None]] = []
     try:
         await health.start()
         await runner.setup()
         host, _, port = settings.web.rpartition(":")
         await web.TCPSite(runner, host.strip("[]"), int(port)).start()
         reader.start()
+        following.append(asyncio.ensure_future(_follow_files(settings, server)))
         where = {"port": runner.addresses[0][1], "http": health.port, "kafka": settings.kafka}
         log.info("page served", extra=where)
         await stopping.wait()
         log.info("stopping")
     finally:
+        for task in following:
+            task.cancel()
         await reader.stop()
         await runner.cleanup()
         await health.stop()
@@ -78,7 +100,8 @@ def run(settings: Settings) -> int:
 
     Raises PolicyError, SettingsError, OSError or UnicodeDecodeError for what is wrong before anything is started.
     """
-    server = Server(settings, read_people(settings), read_policy(settings.policy).policy)
+    directory = read_directory(settings)
+    server = Server(settings, directory.people, directory.policy)
     logs.set_up(settings)
     try:
         return asyncio.run(_run(settings, server))

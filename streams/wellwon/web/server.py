@@ -55,7 +55,6 @@ class Server:
 
     def __init__(self, settings: Settings, people: People, policy: Policy) -> None:
         """Raises SettingsError where the page would be open to everyone."""
-        self.access = Access(settings, people, policy)
         self.board = Board()
         self.bell = Bell()
         self.metrics = WebMetrics()
@@ -63,12 +62,17 @@ class Server:
         self.reader: Reader | None = None
         self.replies: Replies | None = None
         self._settings = settings
-        self._people = people
-        self._policy = policy
+        self.use(people, policy)
         self._deals = Deals(settings)
         self._looking = 0
         self._files = {name: resources.files("wellwon.web").joinpath("static", name).read_bytes() for name in TYPES}
         self._tags = {name: f'"{hashlib.sha256(data).hexdigest()[:16]}"' for name, data in self._files.items()}
+
+    def use(self, people: People, policy: Policy) -> None:
+        """Let these decide who sees what from now on. Raises SettingsError; then nothing has changed."""
+        self.access = Access(self._settings, people, policy)
+        self._people = people
+        self._policy = policy
 
     def take(self, items: Items) -> None:
         """Apply what was read, and show it to who looks on."""
