@@ -220,3 +220,9 @@ def _reads(pid: int, name: str) -> bool:
 
 def _fds(pid: str) -> list[str]:
     return os.listdir(f"/proc/{pid}/fd")
+
+
+def test_an_export_without_rows_is_said_to_be_one(here: Path) -> None:
+    (here / "header.csv").write_text(HISTORY.splitlines()[0] + "\n")
+    result = backtest("header.csv")
+    assert (result.exit_code, "header.csv: no row behind the header" in result.output) == (2, True), result.output

@@ -71,6 +71,15 @@ def test_a_text_is_written_so_that_it_is_read_again(text: str) -> None:
     assert yaml.safe_load(f"key: [{scalar(text)}]") == {"key": [text]}
 
 
+def test_a_few_commits_written_with_an_early_stage_do_not_make_it_late() -> None:
+    """Most deals come to Discovery as they are, in Pipeline: that their row has no category says just that."""
+    early = [change(f"d{n}", "created", stage="Qualification", forecast_category="Pipeline") for n in range(40)]
+    on = [change(f"d{n}", stage="Discovery", **({"forecast_category": "Commit"} if n < 5 else {})) for n in range(40)]
+    late = [change(f"d{n}", stage="Negotiation", forecast_category="Commit") for n in range(40)]
+    policy, _ = policy_of([*early, *on, *late])
+    assert policy.pipelines[0].late_stage == "Negotiation"
+
+
 def test_the_simulated_organisation_is_found_again() -> None:
     policy, _ = policy_of([orjson.loads(one.value) for one in Simulation(11, 400, 4)])
     real = load_policy(policy_text())

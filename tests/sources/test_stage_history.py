@@ -254,7 +254,9 @@ def test_lines_are_counted_through_texts_with_line_ends() -> None:
     [
         (b"", "the file is empty"),
         (b"\n\n", "the first line must be the header"),
-        (b"a,b\n1,2\n", "no columns OpportunityId and CreatedDate; found: a, b"),
+        (b"a,b\n1,2\n", "no columns OpportunityId and CreatedDate: leave it out; found: a, b"),
+        (b"\x1f\x8b\x08\x08abc", "it is compressed .gzip.: unpack it first"),
+        (b"PK\x03\x04\x14\0", "it is an Excel workbook or a zip archive: save the sheet as CSV"),
         (b"OpportunityId,CreatedDate\n", "no column that a field is mapped to"),
         (b"OpportunityId,CreatedDate,Field,OldValue,NewValue\n", "use salesforce-field-history"),
         (b"OpportunityId,CreatedDate,StageName,Stage Name\n", "columns with the same name: StageName, Stage Name"),

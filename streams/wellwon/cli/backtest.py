@@ -80,6 +80,10 @@ def command(
         found = _backtest(exports, policy, end, since, fates, workers, progress, stop.is_set)
     if not found.info.changes and not found.info.partial:
         why = "".join(f"\n{note}" for note in found.info.notes)
+        if not found.info.rows:
+            raise BadInput(
+                f"{', '.join(map(shown_name, files))}: no row behind the header: was the export finished?{why}"
+            )
         raise BadInput(f"nothing in {counted(found.info.rows, 'row')} can be used{_see(found)}{why}")
     if since is not None and since >= found.info.as_of and not found.info.partial:
         raise BadInput(f"--split: the history ends at {format_instant(found.info.as_of)}: nothing is left to judge")

@@ -31,6 +31,8 @@ class Failed(click.ClickException):
 
 def _message(error: Exception) -> tuple[str, int] | None:
     """What to say of an error that people can do something about; None for a mistake of ours."""
+    if isinstance(error, IsADirectoryError) and error.filename is not None:
+        return f"{error.filename}: is a directory; name the files in it", BAD_INPUT
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {(error.strerror or str(error)).lower()}", BAD_INPUT
     if isinstance(error, UnicodeDecodeError):

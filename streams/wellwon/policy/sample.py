@@ -26,12 +26,13 @@ class Stages:
     lost: Counter[str] = field(default_factory=Counter)
     """How often a stage was written with a close of that sort."""
     categories: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    """Stage to forecast categories (the core's) that it was written with."""
+    """Stage to forecast categories (the core's) that deals were in when they came to it, or were moved to in it."""
 
 
 @dataclass(slots=True)
 class _Deal:
     pipeline: str = ""
+    category: str = ""
     stages: list[str] = field(default_factory=list)
     close_date: int | None = None
     amount: int | None = None
@@ -87,20 +88,23 @@ class Sample:
         label = _text(values.get("forecast_category"))
         if label:
             self.categories[label] += 1
+            deal.category = CATEGORIES.get(label.lower(), "")
         stage = _text(values.get("stage"))
         if stage:
-            self._stage(deal_id, deal, stage, values, CATEGORIES.get(label.lower(), ""))
+            self._stage(deal_id, deal, stage, values, closes=bool(label) and deal.category == CLOSED)
+        elif label and deal.category and deal.stages:
+            self._stages[deal.pipeline].categories[deal.stages[-1]][deal.category] += 1
 
-    def _stage(self, deal_id: str, deal: _Deal, stage: str, values: Mapping[str, Any], category: str) -> None:
+    def _stage(self, deal_id: str, deal: _Deal, stage: str, values: Mapping[str, Any], *, closes: bool) -> None:
         stages = self._stages[deal.pipeline]
         stages.deals.add(deal_id)
         stages.seen[stage] = stages.seen.get(stage, 0) + 1
-        if values.get("is_won") or category == CLOSED:
+        if values.get("is_won") or closes:
             stages.won[stage] += 1
         elif values.get("is_closed"):
             stages.lost[stage] += 1
-        if category:
-            stages.categories[stage][category] += 1
+        if deal.category:
+            stages.categories[stage][deal.category] += 1
         if stage not in deal.stages:
             stages.before.update((earlier, stage) for earlier in deal.stages)
             deal.stages.append(stage)

@@ -62,6 +62,7 @@ class HubSpotHistory:
                 f"timestamp, name, value), or deal_stage; {found(tables[0]) if tables else ''}"
             )
         layouts: list[Layout] = []
+        unknown: list[str] = []
         for number, table in enumerate(order):
             if self.recognises(table):
                 layouts.append(_History(number, table, fields, options))
@@ -70,7 +71,9 @@ class HubSpotHistory:
             elif has(table, "dealid") and not has(table, "mergeddealid"):
                 layouts.append(_Deals(number, table, fields, options))
             else:
-                raise NotATable(f"{table.file}:1: no table that is read here: leave it out; {found(table)}")
+                unknown.append(f"{table.file}:1: no table that is read here: leave it out; {found(table)}")
+        if unknown:
+            raise NotATable("\n".join(unknown))
         return layouts
 
     def tell(

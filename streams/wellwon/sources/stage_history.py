@@ -157,7 +157,7 @@ class _History:
         if has(table, "field", "newvalue"):
             raise NotATable(f"{table.file}:1: this is OpportunityFieldHistory: use salesforce-field-history")
         if not has(table, deal, time):
-            raise NotATable(f"{table.file}:1: no columns OpportunityId and CreatedDate; {found(table)}")
+            raise NotATable(f"{table.file}:1: no columns OpportunityId and CreatedDate: leave it out; {found(table)}")
         self.table = table
         self._number = number
         self._find = find = Columns(table)

@@ -28,6 +28,12 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_PACKED: Final = (
+    (b"\x1f\x8b", "is compressed (gzip): unpack it first"),
+    (b"PK\x03\x04", "is an Excel workbook or a zip archive: save the sheet as CSV, or unpack it"),
+    (b"\xd0\xcf\x11\xe0", "is an Excel workbook: save the sheet as CSV"),
+    (b"%PDF", "is a PDF: export the table as CSV"),
+)
 _CELL_MAX: Final = 1 << 20  # long texts are cut at 131,072 characters by Salesforce
 _SAMPLE: Final = 1_000_000
 _MIXED: Final = "wellwon-windows-1252"
@@ -241,6 +247,9 @@ def open_csv(content: Path | bytes, file: str) -> CsvTable:
         head = binary.read(_SAMPLE)
     if not head:
         raise NotATable(f"{file}: the file is empty: was the export finished?")
+    for mark, what in _PACKED:
+        if head.startswith(mark):
+            raise NotATable(f"{file}: it {what}")
     encoding = _encoding(head)
     wide = encoding.startswith("utf-16")
     newline = "\n" if b"\n" in head and not wide else ""
