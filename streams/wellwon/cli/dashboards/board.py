@@ -182,6 +182,7 @@ _PERIOD_ENDS: Final = {
     "titleFormat": "The fiscal period ends",
     "step": "300s",
 }
+# Where deploy/runbooks is to be read differs from place to place: it is asked for at the top, as the source is.
 _FIXED: Final = (
     {
         "name": "datasource",
@@ -195,11 +196,11 @@ _FIXED: Final = (
     },
     {
         "name": "runbooks",
-        "label": "Where deploy/runbooks is to be read",
+        "label": "Runbooks at",
         "type": "textbox",
         "query": "/runbooks",
         "current": {"text": "/runbooks", "value": "/runbooks"},
-        "hide": 2,
+        "hide": 0,
     },
 )
 
