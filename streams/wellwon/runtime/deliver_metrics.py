@@ -50,9 +50,6 @@ class DeliverMetrics:
         self.replies = counter("replies", "What people said to messages, by kind and answer.", "kind", "answer", "rule")
         self.waiting = gauge("sink_queue_messages", "Messages that wait for a sink, or are on their way.", "sink")
         self.circuit = gauge("sink_circuit_open", "1 while a sink fails so often that it is only probed.", "sink")
-        self.api_budget = gauge(
-            "api_budget_used_ratio", "Share of the calls that a CRM allows in a day which is used.", "sink"
-        )
         self.unreadable = counter(
             "deliver_unreadable_records", "Records that could not be read: dead letters.", "topic"
         )
