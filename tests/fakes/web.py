@@ -30,6 +30,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     at: float
+    query: dict[str, str] = field(default_factory=dict)
 
     @property
     def json(self) -> Any:
@@ -53,7 +54,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     async def handle(self, http: web.Request) -> web.Response:
-        request = Request(http.path, dict(http.headers), await http.read(), time.time())
+        request = Request(http.path, dict(http.headers), await http.read(), time.time(), dict(http.query))
         self.all.append(request)
         self.parallel += 1
         self.most_parallel = max(self.most_parallel, self.parallel)

@@ -21,6 +21,7 @@ COMMANDS = {
     "web": "Serve the live page: open alerts, timelines of deals, how deals were won.",
     "ingest": "Send a file of changes, or an export, to Kafka.",
     "receive": "Take what a CRM posts, into its raw topic.",
+    "fetch": "A CRM's own history, into files.",
     "replay": "Run the core alone over files: the same alerts and wins, without Kafka.",
     "norms": "What is usual in each segment, from history, into a file for the policy.",
     "backtest": "What the rules would have said about your own history, and what became of the deals.",
