@@ -138,6 +138,19 @@ def _delivery(found: dict[str, Any]) -> str:
     )
 
 
+def _hubspot(found: dict[str, Any]) -> str:
+    rows = [
+        tuple(f"{run[name]:,}" for name in ("events_per_body", "events_per_second", "p50_ms", "p99_ms", "max_ms"))
+        for run in found["runs"]
+    ]
+    return (
+        f"### Webhook to Kafka\n\nHubSpot's bodies, {found['concurrent']} at a time for {found['seconds']} s each, to one"
+        " receiver on one core; each is answered when Kafka has acknowledged its events. Target: 2,000 events/s. Load"
+        f" average of the machine: {found['load_average']:.1f}.\n\n"
+        + _table(("events a body", "events/s", "p50 ms", "p99 ms", "longest ms"), rows)
+    )
+
+
 def _restart(found: dict[str, Any]) -> str:
     rows = [
         (
@@ -188,6 +201,7 @@ TABLES = {
     "parts": _parts,
     "latency": _latency,
     "delivery": _delivery,
+    "hubspot": _hubspot,
     "restart": _restart,
     "state": _state,
     "backtest": _backtest,

@@ -95,6 +95,14 @@ def delivery(seconds: int) -> dict[str, Any]:
         return measure(settings, seconds)
 
 
+def hubspot(seconds: int) -> dict[str, Any]:
+    """From a webhook to Kafka."""
+    from hubspot import measure
+
+    with cluster("hubspot") as settings:
+        return measure(settings, seconds)
+
+
 def restart(deals: int) -> dict[str, Any]:
     """From start to ready."""
     from restart import measure
@@ -127,7 +135,7 @@ def backtest(rows: int) -> dict[str, Any]:
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    names = ("throughput", "parts", "latency", "delivery", "restart", "state", "truth", "backtest")
+    names = ("throughput", "parts", "latency", "delivery", "hubspot", "restart", "state", "truth", "backtest")
     parser.add_argument("parts", nargs="*", metavar="|".join(names), help="default: all, and render bench/README.md")
     parser.add_argument("--changes", type=int, default=500_000, help="in the log (default 500,000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (default 3)")
@@ -148,6 +156,7 @@ def main() -> None:
         "parts": lambda: parts(min(asked.changes, 100_000), asked.rounds),
         "latency": lambda: latency(asked.seconds),
         "delivery": lambda: delivery(asked.seconds),
+        "hubspot": lambda: hubspot(min(asked.seconds, 10)),
         "restart": lambda: restart(asked.deals),
         "state": lambda: state(20_000),
         "backtest": lambda: backtest(asked.rows),
