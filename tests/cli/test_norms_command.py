@@ -43,7 +43,7 @@ def test_norms_are_written_where_the_policy_looks_for_them(a_year: Path) -> None
     assert f"{usual}: written" in made.output
     assert wellwon("policy", "check", policy).exit_code == 0
     shown = {row["key"]: row for row in json.loads(wellwon("policy", "show", policy, "--json").output)}
-    assert shown["segments.default.norms.stage_days_median.Discovery"]["origin"].startswith(f"{usual}, line ")
+    assert shown["segments.default.norms.stage_days_median.Proposal"]["origin"].startswith(f"{usual}, line ")
 
     again = wellwon("norms", "changes", str(a_year / "year.jsonl"), "--policy", policy, "--to", "-")
     assert again.stdout == usual.read_text()

@@ -67,7 +67,7 @@ class Borrowed:
         before = course.date_at(at - 1)
         if before is None or before <= period.end_day:
             return False
-        last = course.date_at(min(period.end_at - 1, course.closed_at))
+        last = course.date_at(min(period.end_at, course.closed_at) - 1)  # the close writes its own date, in UTC
         return last is not None and period.start_day <= last <= period.end_day
 
     def _of(self, period: Period) -> Borrowing:

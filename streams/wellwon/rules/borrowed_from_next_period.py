@@ -92,9 +92,10 @@ def _is_borrowed(view: GroupView, fact: Fact, following: Period) -> bool:
         for move in fact.moves
     )
     end = view.period.end_at
-    if not pulled or not (view.period.start_at <= fact.won_at < end or was_open(fact, end)):
+    won = view.period.start_at <= fact.won_at < end
+    if not pulled or not (won or was_open(fact, end)):
         return False
-    date = dated(fact, end)
+    date = dated(fact, fact.won_at if won else end)  # a win writes its own date, in UTC
     return date is not None and date <= view.period.end_day
 
 
