@@ -1,4 +1,4 @@
-"""How many webhook events a second one receiver on one core takes into Kafka, with every answer after the acknowledgement."""
+"""How many webhook events a second one receiver on one core takes into Kafka, each answered when Kafka has it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any
 
 import aiohttp
 import orjson
-from cluster import BROKER_CORE, WORKER_CORE
-from kafka_broker import free_port
 
+from cluster import BROKER_CORE, WORKER_CORE
 from fakes import hubspot
+from kafka_broker import free_port
 from live import environment, until
 from wellwon.runtime import topics
 from wellwon.runtime.settings import Settings

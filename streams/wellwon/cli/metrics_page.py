@@ -12,11 +12,14 @@ HEADER = ("metric", "type", "labels", "what it means")
 def metrics_page() -> str:
     """The page."""
     from wellwon.runtime.deliver_metrics import DeliverMetrics
+    from wellwon.runtime.ingest_metrics import NormaliseMetrics, ReceiverMetrics
     from wellwon.runtime.metrics import Metrics
     from wellwon.web.metrics import WebMetrics
 
     parts = [
-        NOTE.format(source="streams/wellwon/runtime/metrics.py and deliver_metrics.py, web/metrics.py"),
+        NOTE.format(
+            source="streams/wellwon/runtime/metrics.py, deliver_metrics.py and ingest_metrics.py, web/metrics.py"
+        ),
         "# The metrics",
         "Each worker serves them under `/metrics` at `WELLWON_HTTP`. No deal, no owner and no account is ever a label:"
         " what others name (sources, segments) is bounded, the rest is `other`. Beside these every worker has Python's"
@@ -26,6 +29,10 @@ def metrics_page() -> str:
         table(HEADER, _rows(Metrics())),
         "## wellwon deliver",
         table(HEADER, _rows(DeliverMetrics(()))),
+        "## wellwon ingest --follow",
+        table(HEADER, _rows(NormaliseMetrics())),
+        "## wellwon receive",
+        table(HEADER, _rows(ReceiverMetrics())),
         "## wellwon web",
         table(HEADER, _rows(WebMetrics())),
     ]
