@@ -145,8 +145,8 @@ def _hubspot(found: dict[str, Any]) -> str:
     ]
     return (
         f"### Webhook to Kafka\n\nHubSpot's bodies, {found['concurrent']} at a time for {found['seconds']} s each, to"
-        " one receiver on one core; each is answered when Kafka has acknowledged its events. Target: 2,000 events/s. Load"
-        f" average of the machine: {found['load_average']:.1f}.\n\n"
+        " one receiver on one core; each is answered when Kafka has acknowledged its events. Target: 2,000 events/s."
+        f" Load average of the machine: {found['load_average']:.1f}.\n\n"
         + _table(("events a body", "events/s", "p50 ms", "p99 ms", "longest ms"), rows)
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 import live
-from kafka_broker import running
+from kafka_broker import free_port, running
 from wellwon.runtime import topics
 from wellwon.runtime.connection import librdkafka
 from wellwon.runtime.normalise import NoRawTopic, RawTopic
@@ -81,6 +82,11 @@ def written(settings: Settings) -> list[dict[str, Any]]:
     return found
 
 
+def served(settings: Settings, page: str) -> str:
+    with urllib.request.urlopen(f"http://{settings.http}/{page}", timeout=5) as reply:
+        return str(reply.read().decode())
+
+
 def test_a_restart_within_a_bulk_edit(settings: Settings) -> None:
     put(settings, range(2))
     assert follow(settings, 2) == (2, 2)
@@ -100,7 +106,7 @@ def test_a_topic_that_is_not_there(settings: Settings) -> None:
 
 
 def test_the_command_follows_until_it_is_stopped(settings: Settings) -> None:
-    other = replace(settings, topic_prefix="follow-test.", partitions=2)
+    other = replace(settings, topic_prefix="follow-test.", partitions=2, http=f"127.0.0.1:{free_port()}")
     topics.create(other, [*topics.TOPICS, topics.raw_topic("salesforce")])
     put(other, range(2))
     command = [sys.executable, "-m", "wellwon", "ingest", "salesforce-cdc", "--follow", "salesforce"]
@@ -109,6 +115,8 @@ def test_the_command_follows_until_it_is_stopped(settings: Settings) -> None:
         live.until(lambda: len(written(other)) == 2, "the first changes")
         put(other, range(2, 3))
         live.until(lambda: len(written(other)) == 3, "what came later")
+        live.until(lambda: "wellwon_raw_records_total 3.0" in served(other, "metrics"), "the metrics")
+        assert served(other, "live") == served(other, "ready") == "ok\n"
     finally:
         process.terminate()
         _, said = process.communicate(timeout=30)
