@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from wellwon.core.calendar import FiscalCalendar, Period
 from wellwon.core.deal import standing
@@ -30,25 +30,14 @@ def subjects_of(fact: Fact, ruleset: Ruleset) -> tuple[str, ...]:
     return (*owner, f"{TEAM_SUBJECT}:{team}") if team else owner
 
 
-class GroupView:
-    """The deals of one owner or team and one fiscal period at an instant, with the calendar at hand.
+class PeriodView:
+    """One fiscal period, with the calendar at hand: what a deal counts for in it."""
 
-    A rule whose answer time alone can change says when, by `wakes_at`; until then its answer stands.
-    """
+    __slots__ = ("period", "ruleset")
 
-    __slots__ = ("at", "deals", "period", "ruleset", "wake_at")
-
-    def __init__(self, deals: Sequence[Fact], period: Period, at: int, ruleset: Ruleset) -> None:
-        self.deals = deals
+    def __init__(self, period: Period, ruleset: Ruleset) -> None:
         self.period = period
-        self.at = at
         self.ruleset = ruleset
-        self.wake_at = -1
-
-    def wakes_at(self, at: int) -> None:
-        """Ask to be run again at this instant (ignored if it has passed)."""
-        if at > self.at and (self.wake_at < 0 or at < self.wake_at):
-            self.wake_at = at
 
     @property
     def calendar(self) -> FiscalCalendar:
@@ -65,10 +54,39 @@ class GroupView:
         first = self.calendar.window_start(self.period, segment.window_days)
         return first <= self.calendar.local_day(at) <= self.period.end_day
 
-    def wins(self) -> list[Fact]:
-        """The deals won in the period, local time."""
-        start, end = self.period.start_at, self.period.end_at
-        return [fact for fact in self.deals if start <= fact.won_at < end]
+    def has_win(self, fact: Fact) -> bool:
+        """Whether the deal was won in the period, local time."""
+        return self.period.start_at <= fact.won_at < self.period.end_at
+
+
+class GroupView(PeriodView):
+    """What a rule counts of the deals of one owner or team in one fiscal period, at an instant.
+
+    A rule whose answer time alone can change says when, by `wakes_at`; until then its answer stands.
+    """
+
+    __slots__ = ("_by_deal", "_counted", "at", "wake_at")
+
+    def __init__(self, by_deal: dict[bytes, Any], period: Period, at: int, ruleset: Ruleset) -> None:
+        """``by_deal``: what the rule's ``counts`` gave for each deal, without None."""
+        super().__init__(period, ruleset)
+        self._by_deal = by_deal
+        self._counted: list[Any] | None = None
+        self.at = at
+        self.wake_at = -1
+
+    @property
+    def counted(self) -> Sequence[Any]:
+        """What the rule counts, by the deals' ids: no answer may depend on the order in which they came."""
+        if self._counted is None:
+            by_deal = self._by_deal
+            self._counted = [by_deal[key] for key in sorted(by_deal)]
+        return self._counted
+
+    def wakes_at(self, at: int) -> None:
+        """Ask to be run again at this instant (ignored if it has passed)."""
+        if at > self.at and (self.wake_at < 0 or at < self.wake_at):
+            self.wake_at = at
 
 
 def was_open(fact: Fact, at: int) -> bool:
@@ -81,18 +99,31 @@ def dated(fact: Fact, at: int) -> int | None:
     return standing(fact.moves, at, fact.close_date)
 
 
-def in_main_currency(facts: Iterable[Fact]) -> tuple[str, list[Fact]]:
+class Priced(Protocol):
+    """What has an amount."""
+
+    @property
+    def currency(self) -> str: ...
+    @property
+    def amount(self) -> int | None: ...
+
+
+P = TypeVar("P", bound=Priced)
+
+
+def in_main_currency(deals: Iterable[P]) -> tuple[str, list[P]]:
     """The currency that most of the deals are in, and those deals: amounts in two currencies do not add up.
 
     Deals without an amount are in none.
     """
-    priced = [fact for fact in facts if fact.amount is not None and fact.amount > 0]
-    counts = Counter(fact.currency for fact in priced)
+    priced = [deal for deal in deals if deal.amount is not None and deal.amount > 0]
+    counts = Counter([deal.currency for deal in priced])
     main = min(counts, key=lambda currency: (-counts[currency], currency), default="")
-    return main, [fact for fact in priced if fact.currency == main]
+    return main, [deal for deal in priced if deal.currency == main]
 
 
 GroupCheck = Callable[[GroupView, Any], Finding | None]
+Counts = Callable[[PeriodView, Fact], Any]
 
 
 def group_rule(
@@ -103,10 +134,13 @@ def group_rule(
     params: type[Any],
     doc: str | None,
     rests_on: int,
+    counts: Counts,
     mode: str = ALERT,
 ) -> Callable[[GroupCheck], RuleSpec]:
     """Make a `RuleSpec` of a check that asks an owner's or a team's deals; pass the module's ``__doc__`` as ``doc``.
 
+    ``counts`` says what the rule counts of a deal in a period, None for nothing; it depends on nothing else. The check
+    gets these as ``view.counted``, and is asked again when one of them has changed: no more than is needed.
     ``deal_types`` of such a rule are those of the deals that it counts, ``rests_on`` what it needs to know of them.
     """
     declare = rule(
@@ -120,6 +154,7 @@ def group_rule(
         deal_types=NEW_BUSINESS,
         subject=subject,
         rests_on=rests_on,
+        counts=counts,
     )
 
     def decorate(check: GroupCheck) -> RuleSpec:

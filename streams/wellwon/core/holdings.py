@@ -24,6 +24,8 @@ class Holdings:
         """By the hour at which they are first judged: deals with a new fact."""
         self._members: dict[str, dict[bytes, Fact]] = {}
         self._holding: dict[bytes, Fact] = {}
+        self._touched: dict[str, dict[bytes, None]] = {}
+        """By owner and team: the deals of which something was not looked at yet."""
 
     def restore(self, key: bytes, facts: tuple[Fact, ...], judged_at: int) -> None:
         """Take over what was kept of a deal; `gather` after the last one."""
@@ -39,16 +41,20 @@ class Holdings:
         self._holding.clear()
         for key in self.facts:
             self.hold(key, judged_at)
+        self._touched.clear()
 
     @property
     def subjects(self) -> tuple[str, ...]:
         """Everyone who has a deal."""
         return tuple(self._members)
 
-    def of(self, subject: str) -> list[Fact]:
-        """The deals of an owner or a team, by id: no answer may depend on the order in which they came."""
-        members = self._members.get(subject, {})
-        return [members[key] for key in sorted(members)]
+    def of(self, subject: str) -> dict[bytes, Fact]:
+        """The deals of an owner or a team."""
+        return self._members.get(subject, {})
+
+    def touched(self, subject: str) -> tuple[bytes, ...]:
+        """The deals that an owner or a team got, lost or has another fact of, since this was asked last."""
+        return tuple(self._touched.pop(subject, ()))
 
     def take(self, fact: Fact, floor: int, judged_at: int) -> bool:
         """Take in a fact; False if it says nothing new. Hours before ``floor`` are never judged again."""
@@ -92,12 +98,14 @@ class Holdings:
             self._leave(subject, key)
         for subject in after:
             self._members.setdefault(subject, {})[key] = fact
+            self._touched.setdefault(subject, {})[key] = None
         self._holding[key] = fact
         return dict.fromkeys((*before, *after), reason)
 
     def _leave(self, subject: str, key: bytes) -> None:
         members = self._members[subject]
         del members[key]
+        self._touched.setdefault(subject, {})[key] = None
         if not members:
             del self._members[subject]
 

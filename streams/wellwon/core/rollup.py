@@ -20,15 +20,14 @@ import msgspec
 from wellwon.core import lifecycle, records
 from wellwon.core.calendar import Period
 from wellwon.core.counting import count_transitions
-from wellwon.core.exemption import uncounted
 from wellwon.core.facts import FACTS_SCHEMA, Batch, Fact, Mark, read
-from wellwon.core.group import GroupView
 from wellwon.core.holdings import Holdings
 from wellwon.core.items import PolicyRecord
 from wellwon.core.model import Ruleset
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
 from wellwon.core.state import CONTROL_KEY, PREFIX, VERSION, AlertState, read_prefix
+from wellwon.core.tallies import Tallies, Tally
 from wellwon.core.units import HOUR
 
 FACTS: Final = "facts"
@@ -121,6 +120,8 @@ class Rollup:
         """Who has which deals, anew; everyone is judged at the next hour."""
         judged_at = self._control.judged_at
         self._holdings.gather(self._ruleset, judged_at)
+        self._tallies = Tallies(self._ruleset)
+        self._modes = {active.spec.name: active.mode for active in self._ruleset.group_rules}
         self._wakes: list[tuple[int, str]] = []
         self._wake: dict[str, int] = {}
         for subject in dict.fromkeys((*self._holdings.subjects, *self._subjects)):
@@ -228,31 +229,36 @@ class Rollup:
             if self._wake.get(subject) == at:
                 concerned.setdefault(subject, records.EXPIRED)
         now = self._ruleset.calendar.period_of(hour)
+        periods = self._ruleset.calendar.period_of_day(now.start_day - 1), now
         for subject in sorted(concerned):
-            self._judge_subject(out, subject, hour, now, POLICY if control.policy_spreads else concerned[subject])
+            self._judge_subject(out, subject, hour, periods, POLICY if control.policy_spreads else concerned[subject])
         control.policy_spreads = False
         self._sweep(out)
 
-    def _judge_subject(self, out: Output, subject: str, hour: int, now: Period, ended: str) -> None:
+    def _judge_subject(self, out: Output, subject: str, hour: int, periods: tuple[Period, Period], ended: str) -> None:
         """Ask about the current period and the one before it; what is open of older ones ends."""
         known = self._subjects.get(subject, _Subject(-1, ()))
-        deals = self._holdings.of(subject)
-        before = self._ruleset.calendar.period_of_day(now.start_day - 1)
-        periods: dict[str, Period | None] = {alert.period: None for alert in known.alerts if not alert.closed_at}
-        periods |= {before.label: before, now.label: now}
-        wakes: list[int] = []
+        findings: dict[str, dict[str, Finding | None]] = {period.label: {} for period in periods}
+        for alert in known.alerts:
+            if not alert.closed_at:
+                findings.setdefault(alert.period, {})[alert.rule] = None
+        deals, touched = self._holdings.of(subject), self._holdings.touched(subject)
+        wakes = [one.ends_at for one in self._ruleset.exemptions if one.ends_at > hour] if deals else []
+        for period, tally in self._tallies.of(subject, periods, touched, deals, hour):
+            self._ask(out, tally, hour, findings[period.label])
+            if tally.wake_at > hour:
+                wakes.append(tally.wake_at)
         alerts, transitions = known.alerts, list[lifecycle.Transition]()
-        for label, period in periods.items():
-            mine = tuple(alert for alert in known.alerts if alert.period == label)
-            findings: dict[str, Finding | None] = {alert.rule: None for alert in mine if not alert.closed_at}
-            if period is not None:
-                self._ask(out, subject, GroupView(deals, period, hour, self._ruleset), findings, wakes)
+        by_label = {period.label: period for period in periods}
+        for label, found in findings.items():
+            if not found:
+                continue
             changed, told = lifecycle.reconcile(
-                mine,
-                findings,
-                {active.spec.name: active.mode for active in self._ruleset.group_rules},
+                tuple(alert for alert in known.alerts if alert.period == label),
+                found,
+                self._modes,
                 deal=subject,
-                period=period or now,
+                period=by_label.get(label, periods[-1]),
                 at=hour,
                 reason=POLICY if ended == POLICY else FACTS,
                 resolved_reason=ended,
@@ -268,35 +274,22 @@ class Rollup:
             self._subjects[subject] = _Subject(hour, alerts)
             self._put(out, SUBJECT + subject.encode(), self._subjects[subject])
 
-    def _ask(
-        self, out: Output, subject: str, view: GroupView, findings: dict[str, Finding | None], wakes: list[int]
-    ) -> None:
-        """Put into ``findings`` what the rules find, and what they no longer do."""
-        kind, deals = subject.partition(":")[0], view.deals
-        if not deals:
+    def _ask(self, out: Output, tally: Tally, hour: int, findings: dict[str, Finding | None]) -> None:
+        """Put into ``findings`` what a rule finds, and what it no longer does; nothing if its last answer stands."""
+        spec = tally.rule.spec
+        if not tally.is_due(hour):
+            findings.pop(spec.name, None)
             return
-        wakes += [exemption.ends_at for exemption in view.ruleset.exemptions if exemption.ends_at > view.at]
-        for active in self._ruleset.group_rules:
-            if active.spec.subject != kind:
-                continue
-            name = active.spec.name
-            counting = [
-                fact
-                for fact in deals
-                if fact.deal_type in active.deal_types
-                and not (view.ruleset.exemptions and uncounted(name, fact, view.at, view.ruleset))
-            ]
-            asked = GroupView(counting, view.period, view.at, view.ruleset)
-            try:
-                finding: Finding | None = active.spec.check(asked, active.params)  # type: ignore[arg-type]
-            except Exception as error:
-                findings.pop(name, None)
-                out.reject(None, None, self._offset, "rule_failed", f"{type(error).__name__}: {error}", name)
-                continue
-            if finding is not None or name in findings:
-                findings[name] = finding
-            if asked.wake_at >= 0:
-                wakes.append(asked.wake_at)
+        view = tally.view(hour)
+        try:
+            finding: Finding | None = spec.check(view, tally.rule.params)  # type: ignore[arg-type]
+        except Exception as error:
+            findings.pop(spec.name, None)
+            out.reject(None, None, self._offset, "rule_failed", f"{type(error).__name__}: {error}", spec.name)
+        else:
+            if finding is not None or spec.name in findings:
+                findings[spec.name] = finding
+        tally.changed, tally.wake_at = False, view.wake_at
 
     def _tell(
         self,
@@ -323,6 +316,7 @@ class Rollup:
         self._swept = period.index
         last = calendar.period_of_day(period.start_day - 1)
         gone = self._holdings.forget_closed(last.start_at)
+        self._tallies.forget(but=self._holdings.subjects)
         for subject, known in list(self._subjects.items()):
             if all(alert.closed_at and alert.forget_at <= last.end_at for alert in known.alerts):
                 del self._subjects[subject]

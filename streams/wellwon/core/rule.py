@@ -187,6 +187,8 @@ class RuleSpec:
     """Parts of a deal without which it can never hold; what else it reads only adds to it."""
     subject: str = DEAL
     """What it is asked of: a deal, or the deals of an owner or of a team (see `group`)."""
+    counts: Callable[[Any, Any], Any] | None = None
+    """For a rule about an owner's or a team's deals: what it counts of a deal in a period (see `group`)."""
     premise: int = 0
     """Without all of this it does not hold and waits for nothing, so it is not even asked: parts in which a person's
     move counted (`DATE`, `PRICE` ...), and `IS_OPEN`, `COMMITTED`, `PROMISED`, `IN_WINDOW`."""
@@ -235,6 +237,7 @@ def rule(
     rests_on: int | None = None,
     subject: str = DEAL,
     premise: int = 0,
+    counts: Callable[[Any, Any], Any] | None = None,
 ) -> Callable[[Check], RuleSpec]:
     """Make a `RuleSpec` of a check function; pass the module's ``__doc__`` as ``doc``.
 
@@ -258,6 +261,7 @@ def rule(
             rests_on=reads & DATA if rests_on is None else rests_on,
             subject=subject,
             premise=premise,
+            counts=counts,
         )
 
     return decorate

@@ -28,11 +28,13 @@ Read the next period's forecast without these deals. Ask what was given for the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wellwon.core.calendar import Period
 from wellwon.core.facts import Fact
-from wellwon.core.group import GroupView, dated, group_rule, in_main_currency, was_open
+from wellwon.core.group import GroupView, PeriodView, dated, group_rule, in_main_currency, was_open
 from wellwon.core.records import short_money
 from wellwon.core.rule import AMOUNT, DATE, TEAM_SUBJECT, WARNING, Finding, param
 from wellwon.core.units import DAY
@@ -47,6 +49,22 @@ class Params:
     days: int = param(30, ge=1, le=60, unit="days", doc="How long after the period it is still told.")
 
 
+class _Counted(NamedTuple):
+    borrowed: bool
+    """Else it is what the next period begins with."""
+    currency: str
+    amount: int | None
+
+
+def _counts(view: PeriodView, fact: Fact) -> _Counted | None:
+    """What was pulled in from the next period, and what that begins with."""
+    following = view.calendar.period_of_day(view.period.end_day + 1)
+    borrowed = _is_borrowed(view, fact, following)
+    if not borrowed and not _opens(fact, view.period, following):
+        return None
+    return _Counted(borrowed, fact.currency, fact.amount)
+
+
 @group_rule(
     "borrowed-from-next-period",
     subject=TEAM_SUBJECT,
@@ -54,6 +72,7 @@ class Params:
     params=Params,
     doc=__doc__,
     rests_on=DATE | AMOUNT,
+    counts=_counts,
 )
 def RULE(view: GroupView, params: Params) -> Finding | None:
     """What was pulled in against what is left, once the next period has begun."""
@@ -64,12 +83,10 @@ def RULE(view: GroupView, params: Params) -> Finding | None:
         return None
     view.wakes_at(ends_at)
     following = view.calendar.period_of_day(period.end_day + 1)
-    borrowed = [fact for fact in view.deals if _is_borrowed(view, fact, following)]
-    opening = [fact for fact in view.deals if _opens(fact, period, following)]
-    currency, counting = in_main_currency([*borrowed, *opening])
-    names = {fact.deal for fact in borrowed}
-    pulled = sum(fact.amount or 0 for fact in counting if fact.deal in names)
-    pipeline = sum(fact.amount or 0 for fact in counting if fact.deal not in names)
+    deals: Sequence[_Counted] = view.counted
+    currency, counting = in_main_currency(deals)
+    pulled = sum(deal.amount or 0 for deal in counting if deal.borrowed)
+    pipeline = sum(deal.amount or 0 for deal in counting if not deal.borrowed)
     if not pulled or pulled * 100 <= pipeline * params.share:
         return None
     share = f"{percent(pulled * 1_000 // pipeline * 10)} of" if pipeline else "more than"
@@ -77,15 +94,15 @@ def RULE(view: GroupView, params: Params) -> Finding | None:
     evidence = {
         "pulled_in": short_money(pulled, currency),
         "opening_pipeline": short_money(pipeline, currency),
-        "deals": len(borrowed),
-        "left_out": len(borrowed) + len(opening) - len(counting),
+        "deals": sum(deal.borrowed for deal in deals),
+        "left_out": len(deals) - len(counting),
         "threshold": f"above {params.share} % of the opening pipeline of {following.label}",
         "clears": f"{counted(params.days, 'day')} after the period",
     }
     return Finding(WARNING, period.label, 0, title, evidence)
 
 
-def _is_borrowed(view: GroupView, fact: Fact, following: Period) -> bool:
+def _is_borrowed(view: PeriodView, fact: Fact, following: Period) -> bool:
     """Pulled in over the boundary in the window, and neither gone back nor lost when the period ended."""
     pulled = any(
         move.is_pull_in and dated_in(following, move.old) and view.in_period(move.new) and view.in_window(fact, move.at)

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from wellwon.core.facts import Fact
-from wellwon.core.group import GroupView, dated, group_rule, was_open
+from wellwon.core.group import GroupView, PeriodView, dated, group_rule, was_open
 from wellwon.core.model import OPEN
 from wellwon.core.rule import DATE, INFO, OWNER, OWNER_SUBJECT, Finding, param
 from wellwon.core.units import DAY, HOUR, format_instant
@@ -58,7 +58,22 @@ class _Push(NamedTuple):
     fact: Fact
 
 
-@group_rule("bulk-push", subject=OWNER_SUBJECT, severity=INFO, params=Params, doc=__doc__, rests_on=DATE | OWNER)
+def _counts(view: PeriodView, fact: Fact) -> Fact | None:
+    """Deals that are, or ever were, dated in the period."""
+    if view.in_period(fact.close_date) or any(view.in_period(move.old) for move in fact.moves):
+        return fact
+    return None
+
+
+@group_rule(
+    "bulk-push",
+    subject=OWNER_SUBJECT,
+    severity=INFO,
+    params=Params,
+    doc=__doc__,
+    rests_on=DATE | OWNER,
+    counts=_counts,
+)
 def RULE(view: GroupView, params: Params) -> Finding | None:
     """The most deals that were pushed together."""
     pushes = _pushes(view)
@@ -98,7 +113,7 @@ def _pushes(view: GroupView) -> list[_Push]:
     """Own pushes in the window, of deals that were dated in the period and are open at a later date; oldest first."""
     return sorted(
         _Push(move.at, fact.deal, fact)
-        for fact in view.deals
+        for fact in view.counted
         if fact.status == OPEN
         for move in fact.moves
         if move.is_push and move.own and view.in_period(move.old) and view.in_window(fact, move.at)
@@ -108,4 +123,4 @@ def _pushes(view: GroupView) -> list[_Push]:
 
 def _open_before(view: GroupView, at: int) -> int:
     """How many deals were open and dated in the period just before an instant."""
-    return sum(was_open(fact, at) and view.in_period(dated(fact, at)) for fact in view.deals)
+    return sum(was_open(fact, at) and view.in_period(dated(fact, at)) for fact in view.counted)

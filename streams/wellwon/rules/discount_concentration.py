@@ -29,11 +29,11 @@ Compare the same segment on both sides. Agree on who may give what in the last d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wellwon.core.facts import Fact
-from wellwon.core.group import GroupView, group_rule
+from wellwon.core.group import GroupView, PeriodView, group_rule
 from wellwon.core.rule import PRICE, TEAM_SUBJECT, WARNING, Finding, param
 from wellwon.core.units import DAY
 from wellwon.rules.reading import POINT, counted, percent
@@ -48,8 +48,27 @@ class Params:
     days: int = param(30, ge=1, le=60, unit="days", doc="How long after the period it is still told.")
 
 
+class _Win(NamedTuple):
+    late: bool
+    """Won inside the window."""
+    discount: int
+
+
+def _counts(view: PeriodView, fact: Fact) -> _Win | None:
+    """Wins of the period with a known discount."""
+    if fact.discount is None or not view.has_win(fact):
+        return None
+    return _Win(view.in_window(fact, fact.won_at), fact.discount)
+
+
 @group_rule(
-    "discount-concentration", subject=TEAM_SUBJECT, severity=WARNING, params=Params, doc=__doc__, rests_on=PRICE
+    "discount-concentration",
+    subject=TEAM_SUBJECT,
+    severity=WARNING,
+    params=Params,
+    doc=__doc__,
+    rests_on=PRICE,
+    counts=_counts,
 )
 def RULE(view: GroupView, params: Params) -> Finding | None:
     """The means of both sides."""
@@ -57,9 +76,8 @@ def RULE(view: GroupView, params: Params) -> Finding | None:
     if ends_at <= view.at:
         return None
     view.wakes_at(ends_at)
-    known = [win for win in view.wins() if win.discount is not None]
-    inside = [win for win in known if view.in_window(win, win.won_at)]
-    outside = [win for win in known if not view.in_window(win, win.won_at)]
+    inside = [win.discount for win in view.counted if win.late]
+    outside = [win.discount for win in view.counted if not win.late]
     if min(len(inside), len(outside)) < params.wins:
         return None
     late, before = _mean(inside), _mean(outside)
@@ -77,7 +95,6 @@ def RULE(view: GroupView, params: Params) -> Finding | None:
     return Finding(WARNING, view.period.label, 0, title, evidence)
 
 
-def _mean(wins: Sequence[Fact]) -> int:
+def _mean(discounts: list[int]) -> int:
     """Mean discount, hundredths of a point, halves up."""
-    total = sum(win.discount or 0 for win in wins)
-    return (2 * total + len(wins)) // (2 * len(wins))
+    return (2 * sum(discounts) + len(discounts)) // (2 * len(discounts))

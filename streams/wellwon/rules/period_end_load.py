@@ -29,9 +29,12 @@ approvals, quota periods, the day on which the forecast is made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from wellwon.core.group import GroupView, group_rule, in_main_currency
+from wellwon.core.facts import Fact
+from wellwon.core.group import GroupView, PeriodView, group_rule, in_main_currency
 from wellwon.core.records import short_money
 from wellwon.core.rule import AMOUNT, HIGH, TEAM_SUBJECT, WARNING, Finding, param
 from wellwon.core.units import DAY
@@ -49,7 +52,26 @@ class Params:
     days: int = param(30, ge=1, le=60, unit="days", doc="How long after the period it is still told.")
 
 
-@group_rule("period-end-load", subject=TEAM_SUBJECT, severity=WARNING, params=Params, doc=__doc__, rests_on=AMOUNT)
+class _Win(NamedTuple):
+    at: int
+    currency: str
+    amount: int | None
+
+
+def _counts(view: PeriodView, fact: Fact) -> _Win | None:
+    """Wins of the period."""
+    return _Win(fact.won_at, fact.currency, fact.amount) if view.has_win(fact) else None
+
+
+@group_rule(
+    "period-end-load",
+    subject=TEAM_SUBJECT,
+    severity=WARNING,
+    params=Params,
+    doc=__doc__,
+    rests_on=AMOUNT,
+    counts=_counts,
+)
 def RULE(view: GroupView, params: Params) -> Finding | None:
     """The share of the last days; within them it can only rise, so nothing has to be waited for."""
     period = view.period
@@ -57,13 +79,13 @@ def RULE(view: GroupView, params: Params) -> Finding | None:
     if ends_at <= view.at:
         return None
     view.wakes_at(ends_at)
-    wins = view.wins()
+    wins: Sequence[_Win] = view.counted
     currency, counting = in_main_currency(wins)
     if len(counting) < params.wins:
         return None
     first = view.calendar.midnight(max(period.start_day, period.end_day - params.last_days + 1))
     value = sum(win.amount or 0 for win in counting)
-    late = sum(win.amount or 0 for win in counting if win.won_at >= first)
+    late = sum(win.amount or 0 for win in counting if win.at >= first)
     if late * 100 <= value * params.share:
         return None
     severity = HIGH if late * 100 > value * params.high_share else WARNING
