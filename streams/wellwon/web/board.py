@@ -153,7 +153,7 @@ class Board:
     def headlines(self, wanted: Callable[[Alert], bool]) -> list[Standing]:
         """The open headlines that are wanted, the newest first."""
         found = [one for one in self.open.values() if wanted(one.alert) and self.leads(one)]
-        found.sort(key=lambda one: (-one.at, one.alert.fingerprint))
+        found.sort(key=lambda one: one.at, reverse=True)
         return found
 
     def together(self, mark: str) -> list[Alert]:
@@ -168,6 +168,8 @@ class Board:
 
     def snoozed_until(self, standing: Standing) -> int:
         """Until when it is put off, epoch milliseconds; 0 if it is not. A change after the snooze ends it."""
+        if standing.alert.fingerprint not in self._said:
+            return 0
         snoozes = [one for one in self.said(standing) if one.kind == SNOOZED]
         if not snoozes or parse_instant(snoozes[-1].at) < standing.at:
             return 0

@@ -84,6 +84,7 @@ class Looking:
                 said = b"".join(self.changes(changes, clock()))
                 if said:
                     yield said
+                    yield self.counts(clock())
             if since == self._board.number:
                 if await bell.heard(BEAT_S):
                     await asyncio.sleep(GATHER_S)
@@ -91,13 +92,14 @@ class Looking:
                     yield b": still here\n\n"
 
     def changes(self, changes: list[Changed], now: int) -> list[bytes]:
-        """What to tell of some changes: rows that are there, rows that are gone, and how many there are now."""
-        found = [said for change in changes if (said := self._change(change, now)) is not None]
-        if found:
-            there = listing(self._board, self._viewer, self._wanted, 0, now)
-            about = {"html": counts(there, self._wanted), "total": there.total}
-            found.append(event("counts", about, self._number()))
-        return found
+        """What to tell of some changes: rows that are there, and rows that are gone."""
+        return [said for change in changes if (said := self._change(change, now)) is not None]
+
+    def counts(self, now: int) -> bytes:
+        """How many there are now. It is told after the rows, which need not wait for it."""
+        there = listing(self._board, self._viewer, self._wanted, 0, now)
+        about = {"html": counts(there, self._wanted), "total": there.total}
+        return event("counts", about, self._number())
 
     def _change(self, change: Changed, now: int) -> bytes | None:
         standing = self._board.headline(change.mark)
