@@ -9,7 +9,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 COMPILE := .cache/lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: help setup demo test check fix docs schemas bench lock
+.PHONY: help setup demo test check fix docs schemas bench dist lock
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ schemas: .venv/runs ## write schemas/ anew
 
 bench: .venv/tests ## compare with peers on a real broker (several minutes)
 	$(BIN)/python bench/run.py
+
+dist: .venv/tests ## wheel, source archive and bill of materials (SBOM), in dist/
+	@rm -rf dist
+	@$(BIN)/hatchling build --directory dist
+	@$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --short-PURLs --output-reproducible \
+		--validate --output-file dist/wellwon-$$($(BIN)/wellwon --version | cut -d' ' -f2).cdx.json
 
 lock: ## choose the newest allowed versions of everything
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv
