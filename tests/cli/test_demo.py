@@ -153,6 +153,13 @@ def test_the_sum_is_told(ended: Ended) -> None:
     assert re.search(r"^Metrics at http://127\.0\.0\.1:\d+/metrics", ended.out, re.MULTILINE)
 
 
+def test_people_are_told_by_slack(ended: Ended, kept: Kept) -> None:
+    assert re.search(r"^    Slack: \d+ messages? to \d+ recipients?, \d+ edited", ended.out, re.MULTILINE)
+    posted = kept.document["slack"]
+    assert {one["edited"] for one in posted} == {True, False}
+    assert all(re.fullmatch(r"#revops|\w+@example\.com", one["to"]) and one["message"]["blocks"] for one in posted)
+
+
 def test_the_document_holds_the_same_as_the_show(kept: Kept, ended: Ended) -> None:
     document = kept.document
     assert (document["deals"], document["messages"], document["lookalikes_silent"]) == (

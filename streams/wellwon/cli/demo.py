@@ -1,4 +1,4 @@
-"""``wellwon demo``: the last days of a simulated quarter, through a real worker, on a broker inside this process."""
+"""``wellwon demo``: the last days of a simulated quarter, through real workers, on a broker inside this process."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from wellwon.core.units import format_instant
 from wellwon.history.clock import Tick, with_clock
 from wellwon.runtime import topics
 from wellwon.runtime.demo import DemoFailed, Stage, on_stage
+from wellwon.runtime.demo_slack import Posted
 from wellwon.simulate import Label, Simulation
 from wellwon.simulate.label import LOOKALIKE, PRESSURED
-from wellwon.simulate.organisation import calendar, next_workday, policy_text
+from wellwon.simulate.organisation import OWNERS_A_TEAM, TEAMS, calendar, next_workday, owner_id, policy_text
 from wellwon.simulate.score import Said
 from wellwon.simulate.story import Told, tell
 from wellwon.sources.normalise import Outgoing
@@ -61,14 +62,18 @@ class Totals:
     won_well_rate: float | None = None
     seconds: float = 0.0
     metrics: str = ""
+    slack: list[Posted] = field(default_factory=list)
+    """What Slack was sent, in order."""
 
 
 @click.command()
-@click.option("--keep", is_flag=True, help="Leave broker and worker running until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Leave broker and workers running until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the show.")
 @click.option("--seed", default=SEED, show_default=True, help="Another seed, another quarter.")
 def command(keep: bool, as_json: bool, seed: int) -> None:
-    """The last days of a simulated quarter, played fast through a real detect worker.
+    """The last days of a simulated quarter, played fast through real detect and deliver workers.
+
+    A Slack inside this process takes what people would be told.
 
     Needs no broker, no Docker and no account. Ends by itself, within a minute.
     """
@@ -86,17 +91,21 @@ async def _demo(screen: Screen, keep: bool, as_json: bool, seed: int) -> None:
     simulation = Simulation(seed, DEALS)
     labels = {label.opportunity_id: label for label in simulation.labels()}
     screen.opening(DEALS)
-    async with on_stage(policy_text()) as stage:
+    async with on_stage(policy_text(), _people()) as stage:
         screen.started(time.monotonic() - began)
         said, changes = await _play(stage, simulation, screen)
         totals = _totals(labels, said, changes)
-        totals.metrics = stage.metrics_url
+        totals.metrics, totals.slack = stage.metrics_url, stage.slack.posted
         picked = _pick(stage, labels, said)
         totals.seconds = round(time.monotonic() - began, 1)
         if as_json:
             json_lines({**asdict(totals), "shown": {name: _plain(shown) for name, shown in picked.items()}})
         else:
             screen.deals(picked)
+            title = picked["pressured"].messages[0]["title"]
+            told = (one for one in totals.slack if title in one.message["text"] and not one.edited)
+            if (first := next(told, None)) is not None:
+                screen.slack_message(first)
             screen.closing(totals, keep)
         if keep:
             await asyncio.Event().wait()
@@ -109,6 +118,7 @@ async def _play(stage: Stage, simulation: Simulation, screen: Screen) -> tuple[S
     deliveries = (Outgoing("opportunity-changes", d.key, d.value, d.at) for d in simulation)
     log = with_clock(deliveries, calendar(), simulation.until - 1)
     told: set[str] = set()
+    shown = 0
 
     def scene(record: Outgoing | Tick) -> int:
         """What came before the window is one scene, then each working day, then what comes after the quarter."""
@@ -118,6 +128,7 @@ async def _play(stage: Stage, simulation: Simulation, screen: Screen) -> tuple[S
     for day, records in groupby(log, key=scene):
         began, today = time.monotonic(), list(records)
         await stage.play(today)
+        await stage.told()
         for value in await stage.heard(topics.ALERTS):
             said.alert(orjson.loads(value))
         for value in await stage.heard(topics.WINS):
@@ -126,13 +137,22 @@ async def _play(stage: Stage, simulation: Simulation, screen: Screen) -> tuple[S
         changes += count
         new = [message for message in said.all_messages() if message["id"] not in told]
         told.update(message["id"] for message in new)
+        posted = stage.slack.posted[shown:]
+        shown += len(posted)
         if day < quarter.window:
             screen.before(day, count, new)
         else:
             screen.day(day, count, new)
-            if screen.live:
-                await asyncio.sleep(max(0.0, SECONDS_A_DAY - (time.monotonic() - began)))
+        screen.slack(posted)
+        if screen.live and day >= quarter.window:
+            await asyncio.sleep(max(0.0, SECONDS_A_DAY - (time.monotonic() - began)))
     return said, changes
+
+
+def _people() -> str:
+    """The file of people: every seller of the simulated organisation."""
+    sellers = (owner_id(number) for number in range(len(TEAMS) * OWNERS_A_TEAM))
+    return "id,email\n" + "".join(f"{seller}000,{seller[3:].lower()}@example.com\n" for seller in sellers)
 
 
 def _totals(labels: dict[str, Label], said: Said, changes: int) -> Totals:

@@ -21,6 +21,7 @@ from wellwon.simulate.story import Told, short_date
 
 if TYPE_CHECKING:
     from wellwon.cli.demo import Shown, Totals
+    from wellwon.runtime.demo_slack import Posted
 
 _WIDTH: Final = 100
 _PIPE_WIDTH: Final = 140
@@ -50,10 +51,10 @@ class Screen:
     def opening(self, deals: int) -> None:
         """Say what is about to be seen."""
         self._line(("\nwellwon", "bold"), f"  A sales quarter of {deals} deals, simulated; its last days, played fast.")
-        self._line(("Starting a broker inside this process, and a real detect worker on it ...", "dim"))
+        self._line(("Starting a broker inside this process, and real detect and deliver workers on it ...", "dim"))
 
     def started(self, seconds: float) -> None:
-        """Say that broker and worker are there."""
+        """Say that broker and workers are there."""
         self._line(("✓", "green"), f" up after {seconds:.1f} s\n")
 
     def before(self, day: int, changes: int, messages: Sequence[dict[str, Any]]) -> None:
@@ -72,6 +73,19 @@ class Screen:
             table.add_row(Text(message["severity"].ljust(7), _STYLE[message["severity"]]), message["title"])
         if messages:
             self._console.print(Padding(table, (0, 0, 0, 4), expand=False))
+
+    def slack(self, posted: Sequence[Posted]) -> None:
+        """Whom Slack told, in a line."""
+        if posted:
+            people = counted(len({one.to for one in posted if not one.edited}), "recipient")
+            edited = sum(one.edited for one in posted)
+            new = counted(len(posted) - edited, "message")
+            self._line((f"    Slack: {new} to {people}, {edited} edited", "dim"))
+
+    def slack_message(self, posted: Posted) -> None:
+        """A message as it was posted."""
+        texts = [block["text"]["text"] for block in posted.message["blocks"] if block["type"] == "section"]
+        self._panel(f"As Slack was sent it, in private to {posted.to}", "magenta", [Text(text) for text in texts])
 
     # --- three deals -----------------------------------------------------------------------------------------------
 
@@ -162,7 +176,7 @@ class Screen:
         spent = f"{counted(totals.changes, 'change')} in {totals.seconds:.0f} s."
         self._line((f"{spent} What a rule looks for, and why: wellwon explain push-to-close", "dim"))
         if keep:
-            self._line(("Broker and worker stay until Ctrl-C.", "bold"))
+            self._line(("Broker and workers stay until Ctrl-C.", "bold"))
 
 
 def _price(win: dict[str, Any]) -> str:

@@ -278,13 +278,18 @@ class Deliver(Member):
 
     def _read_state(self) -> restore.Restored:
         settings = self.settings
-        (topic,) = (topic for topic in topics.TOPICS if topic.name == topics.DELIVER_STATE)
-        state = topics.describe(settings, [topic])[topic.name]
-        if state is None:
-            raise restore.Refused("topics are missing: run `wellwon topics create`, or set WELLWON_DECLARE_TOPICS=yes")
-        source = restore.Log("", state.id, state.partitions)
+        source = self._log_of_state()
         folder = settings.data / settings.deliver_group
         return restore.restore(settings, source, [0], folder, state=topics.DELIVER_STATE)[0]
+
+    def _log_of_state(self) -> restore.Log:
+        if not self.settings.declare_topics and self.settings.kafka_version:
+            return restore.Log("", "", 1)  # the embedded broker keeps no topic ids, and starts empty
+        (topic,) = (topic for topic in topics.TOPICS if topic.name == topics.DELIVER_STATE)
+        state = topics.describe(self.settings, [topic])[topic.name]
+        if state is None:
+            raise restore.Refused("topics are missing: run `wellwon topics create`, or set WELLWON_DECLARE_TOPICS=yes")
+        return restore.Log("", state.id, state.partitions)
 
     def ready(self) -> str | None:
         """Say why the worker neither delivers nor stands by, None if it does."""

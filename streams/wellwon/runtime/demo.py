@@ -1,4 +1,4 @@
-"""A real detect worker on a broker inside this process, fed by hand: for the demo.
+"""A real detect and a real deliver worker on a broker inside this process, fed by hand: for the demo.
 
 Nothing is taken from the worker but what anyone may have: what it writes to its topics, its state of a deal, its
 metrics. A log is played in parts; after each the worker has caught up, so that what it says can be told in order.
@@ -15,15 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from faust.types import TP
 
 from wellwon.core.deal import Deal
 from wellwon.core.engine import restore
 from wellwon.core.state import decode_state
 from wellwon.history.clock import Tick
 from wellwon.policy import compile_text
-from wellwon.runtime import logs, topics
+from wellwon.runtime import logs, serving, sinks, topics
 from wellwon.runtime.connection import librdkafka
+from wellwon.runtime.deliver import Deliver
+from wellwon.runtime.demo_slack import DemoSlack, demo_slack
 from wellwon.runtime.detect import Detect
+from wellwon.runtime.directory_files import read_directory
 from wellwon.runtime.embedded import EmbeddedBroker
 from wellwon.runtime.endpoint import Endpoint
 from wellwon.runtime.ingest import Ingest
@@ -34,6 +38,18 @@ from wellwon.sources.normalise import Outgoing
 START_S = 30.0
 CATCH_UP_S = 60.0
 _POLL_S = 0.01
+DELIVERY = """
+deliver:
+  settle_minutes: 0
+  quiet_hours: {begin: "00:00", end: "00:00"}
+  weekly_digest: {to: []}
+  escalation: {severities: []}
+  earned_wins_to: []
+  routes: [{to: [owner]}]
+  sinks:
+    slack: {kind: slack, hears: [owner, revops], channels: {revops: "#revops"}}
+"""
+"""Told at once, in the log's time: in a demo nobody waits for the morning."""
 
 
 class DemoFailed(Exception):
@@ -43,9 +59,13 @@ class DemoFailed(Exception):
 class Stage:
     """A running worker and the means to play to it and to hear what it says."""
 
-    def __init__(self, settings: Settings, detect: Detect, endpoint: Endpoint, policy: str) -> None:
+    def __init__(
+        self, settings: Settings, detect: Detect, deliver: Deliver, slack: DemoSlack, endpoint: Endpoint, policy: str
+    ) -> None:
         self.settings = settings
+        self.slack = slack
         self._detect = detect
+        self._deliver = deliver
         self._ruleset = compile_text(policy)
         self._ingest = Ingest(settings)
         self._reader = Consumer(
@@ -64,6 +84,25 @@ class Stage:
         await asyncio.to_thread(send)
         ends = await asyncio.to_thread(self.ends, topics.CHANGES)
         await self._until(lambda: self._caught_up(ends), CATCH_UP_S, "the worker did not keep up")
+        said = {
+            TP(self.settings.topic(topic), number): end
+            for topic in (topics.ALERTS, topics.WINS)
+            for number, end in (await asyncio.to_thread(self.ends, topic)).items()
+            if end
+        }
+        await self._until(lambda: self._has_read(said), CATCH_UP_S, "the deliver worker did not keep up")
+
+    async def told(self) -> None:
+        """Return when Slack has everything that is to be told by now."""
+        await self._until(self._has_told, CATCH_UP_S, "the deliver worker did not tell everything")
+
+    def _has_read(self, said: dict[TP, int]) -> bool:
+        done = self._deliver.watermarks()
+        return all(done.get(tp, 0) >= end for tp, end in said.items())
+
+    def _has_told(self) -> bool:
+        desk = self._deliver.desk
+        return desk is not None and not desk.outstanding()
 
     async def heard(self, topic: str) -> list[bytes]:
         """What has come to a topic since the last call, in the order of each partition."""
@@ -89,12 +128,14 @@ class Stage:
 
     async def ready(self) -> None:
         """Return when the worker processes what comes."""
-        await self._until(lambda: self._detect.ready() is None, START_S, "the worker did not start")
+        await self._until(
+            lambda: self._detect.ready() is None and self._deliver.ready() is None, START_S, "the worker did not start"
+        )
 
     async def _until(self, done: Any, limit: float, otherwise: str) -> None:
         async def wait() -> None:
             while not done():
-                if (wrong := self._detect.live()) is not None:
+                if (wrong := self._detect.live() or self._deliver.live()) is not None:
                     raise DemoFailed(f"the worker stopped: {wrong}")
                 await asyncio.sleep(_POLL_S)
 
@@ -138,20 +179,34 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def on_stage(policy: str) -> AsyncIterator[Stage]:
-    """Start broker and worker, with a policy's text; both end with the block."""
-    with tempfile.TemporaryDirectory(prefix="wellwon-demo-") as folder, EmbeddedBroker() as broker:
-        file = Path(folder) / "policy.yaml"
-        file.write_text(policy, encoding="utf-8")
+async def on_stage(policy: str, people: str) -> AsyncIterator[Stage]:
+    """Start broker, workers and Slack, with a policy's text and that of the file of people; all end with the block."""
+    policy += DELIVERY
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wellwon-demo-")))
+        broker = stack.enter_context(EmbeddedBroker())
+        slack = await stack.enter_async_context(demo_slack())
+        (folder / "policy.yaml").write_text(policy, encoding="utf-8")
+        (folder / "people.csv").write_text(people, encoding="utf-8")
         debugging = os.environ.get("WELLWON_LOG_LEVEL", "").strip() == "debug"
-        settings = broker.settings(policy=file, clock="log", log_level="debug" if debugging else "error")
+        settings = broker.settings(
+            policy=folder / "policy.yaml",
+            people=folder / "people.csv",
+            clock="log",
+            slack_api=slack.url,
+            log_level="debug" if debugging else "error",
+        )
         logs.set_up(settings)
         await asyncio.to_thread(broker.declare, settings)
-        detect = build_detect(settings)
-        async with working(detect) as endpoint:
-            stage = await asyncio.to_thread(Stage, settings, detect, endpoint, policy)
-            try:
-                await stage.ready()
-                yield stage
-            finally:
-                await asyncio.to_thread(stage.close)
+        directory = read_directory(settings)
+        transports = sinks.connect(settings, directory.delivery, {"WELLWON_SINK_SLACK": "xoxb-demo"})
+        deliver, detect = Deliver(settings, directory, transports), build_detect(settings)
+        duties = [deliver.keeping_time()]
+        await stack.enter_async_context(serving.serving(deliver, deliver.metrics.page, duties, deliver.dispatch.close))
+        endpoint = await stack.enter_async_context(working(detect))
+        stage = await asyncio.to_thread(Stage, settings, detect, deliver, slack, endpoint, policy)
+        try:
+            await stage.ready()
+            yield stage
+        finally:
+            await asyncio.to_thread(stage.close)
