@@ -29,11 +29,11 @@ class Outcome:
     """Alerts and wins by id and revision, and the states without what depends on who wrote them."""
 
     alerts: dict[tuple[str, int], bytes] = field(default_factory=dict)
-    wins: dict[bytes, bytes] = field(default_factory=dict)
+    wins: dict[str, bytes] = field(default_factory=dict)
     states: dict[bytes, bytes] = field(default_factory=dict)
     dead_letters: set[tuple[int, int, str]] = field(default_factory=set)
     conflicts: list[tuple[bytes, bytes]] = field(default_factory=list)
-    """Alerts that were sent with two contents."""
+    """Alerts and wins that were sent with two contents."""
 
 
 def expected(settings: Settings, make_core: MakeCore) -> Outcome:
@@ -58,8 +58,8 @@ def expected(settings: Settings, make_core: MakeCore) -> Outcome:
 def _take(outcome: Outcome, number: int, output: object) -> None:
     for _, value in output.alerts:  # type: ignore[attr-defined]
         outcome.alerts[_identity(value)] = value
-    for key, value in output.wins:  # type: ignore[attr-defined]
-        outcome.wins[key] = value
+    for _, value in output.wins:  # type: ignore[attr-defined]
+        outcome.wins[orjson.loads(value)["id"]] = value
     for letter in output.dead_letters:  # type: ignore[attr-defined]
         outcome.dead_letters.add((number, letter.offset, letter.reason))
 
@@ -73,7 +73,10 @@ def found(settings: Settings) -> Outcome:
         if outcome.alerts.setdefault(identity, value) != value:
             outcome.conflicts.append((outcome.alerts[identity], value))
     for message in read(settings, topics.WINS):
-        outcome.wins[message.key() or b""] = message.value() or b""
+        value = message.value() or b""
+        win = orjson.loads(value)["id"]  # a repeat after a crash may follow a newer revision
+        if outcome.wins.setdefault(win, value) != value:
+            outcome.conflicts.append((outcome.wins[win], value))
     store: dict[bytes, bytes] = {}
     for message in read(settings, topics.STATE):
         key, value = message.key() or b"", message.value()

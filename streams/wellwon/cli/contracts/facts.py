@@ -60,7 +60,7 @@ def _deals() -> Schema:
         },
         {"type": "boolean", "description": "Its past was read anew: a correction, a bulk edit found later."},
     ]
-    properties = {
+    properties: dict[str, Schema] = {
         "schema": {"const": FACTS_SCHEMA},
         "kind": {"const": DEALS},
         "partition": {"type": "integer", "minimum": 0, "description": "The partition of the log."},
