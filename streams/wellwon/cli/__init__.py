@@ -19,6 +19,7 @@ COMMANDS = {
     "rollup": "Run a rollup worker: patterns of owners, teams and periods.",
     "deliver": "Tell people: run a deliver worker, preview messages.",
     "web": "Serve the live page: open alerts, timelines of deals, how deals were won.",
+    "crm": "Facts back into the CRM: set it up, preview.",
     "ingest": "Send a file of changes, or an export, to Kafka.",
     "receive": "Take what a CRM posts, into its raw topic.",
     "fetch": "A CRM's own history, into files.",

@@ -92,6 +92,8 @@ class DealFile(msgspec.Struct):
     serial: int = 0
     """Messages planned so far."""
     last_at: int = 0
+    crm: dict[str, dict[str, str]] = {}
+    """By CRM: digests of the facts that it shows (`crm_facts`)."""
 
 
 class Held(msgspec.Struct, frozen=True):

@@ -30,6 +30,8 @@ from wellwon.deliver.state import POST, UPDATE
 from wellwon.policy import PolicyError
 from wellwon.rules import RULES
 from wellwon.runtime import deadletters, restore, topics, zombies
+from wellwon.runtime.crm import CrmOutcome, CrmWriter
+from wellwon.runtime.crm_metrics import CrmMetrics
 from wellwon.runtime.deliver_metrics import DeliverMetrics
 from wellwon.runtime.directory_files import modified, read_directory
 from wellwon.runtime.dispatch import Dispatch
@@ -41,6 +43,7 @@ from wellwon.runtime.settings import Settings
 from wellwon.runtime.standby import OneActive
 from wellwon.runtime.transport import Slice, use_slices
 from wellwon.runtime.week import latest_facts
+from wellwon.sinks.crm import CrmTransport
 from wellwon.sinks.transport import Delivered, Later, Outcome, Transport
 
 log = logging.getLogger(__name__)
@@ -60,13 +63,18 @@ READERS: dict[str, Callable[[bytes], Alert | Win | Reply]] = {
 class Deliver(Member):
     """A running deliver worker; see the module. `app` is the Faust app to start."""
 
-    def __init__(self, settings: Settings, directory: Directory, transports: Mapping[str, Transport]) -> None:
+    def __init__(
+        self, settings: Settings, directory: Directory, transports: Mapping[str, Transport],
+        crm: Mapping[str, CrmTransport] | None = None,
+    ) -> None:  # fmt: skip
         self.metrics = DeliverMetrics(transports)
         super().__init__(settings, settings.deliver_group, self.metrics.ready)
         self.directory = directory
         self.desk: Desk | None = None
         timed = settings.clock == "wall"
         self.dispatch = Dispatch(self.group, directory, transports, self.metrics, self._settled, timed=timed)
+        instruments = CrmMetrics(self.metrics.registry, crm or ())
+        self.crm = [CrmWriter(name, one, instruments, self._crm_settled) for name, one in (crm or {}).items()]
         self._pipeline = Pipeline(lambda _entry: None)
         self._changelog = Changelog(0, 0, -1)
         self._watermarks: dict[TP, int] = {}
@@ -136,21 +144,26 @@ class Deliver(Member):
         collected = self.desk.collect()
         letters = [*(urgent or ()), *(letter for place in collected.fresh if (letter := self._offer(place)))]
         attempts = [] if self.suspended else self.dispatch.pick(self.desk, self.now())
+        sends = [] if self.suspended else [one for writer in self.crm if (one := writer.pick(self.desk, self.now()))]
         again = self.desk.collect()
         self.metrics.count(collected.counts + again.counts)
         states = {**collected.states, **again.states}
+        for writer in self.crm:
+            writer.look(self.desk, states, self.now())
         if not states and not letters and tp is None:
             return
-        done = partial(self._written, tp, end, attempts)
+        done = partial(self._written, tp, end, attempts, sends)
         entry = Entry(-1, len(letters), states, entered=time.monotonic(), done=done)
         self._pipeline.push(entry)
         if letters:
             self.outlet.urgent(letters, entry)
 
-    def _written(self, tp: TP | None, end: int, attempts: list[Attempt]) -> None:
+    def _written(self, tp: TP | None, end: int, attempts: list[Attempt], sends: list[Callable[[], None]]) -> None:
         if tp is not None:
             self._watermarks[tp] = max(end, self._watermarks.get(tp, -1))
         self.dispatch.send(attempts)
+        for send in sends:
+            send()
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
@@ -201,6 +214,17 @@ class Deliver(Member):
         letter = DeadLetter(about, value, -1, f"sink-{reason}", f"{message.id}: {why or reason}")
         return self._dead_letter(letter, deadletters.SINK + sink, 0)
 
+    def _crm_settled(self, writer: CrmWriter, outcomes: list[CrmOutcome]) -> None:
+        """Note what a CRM said, and go on."""
+        if self.desk is None or self.failure is not None:
+            return
+        try:
+            refused = writer.settle(self.desk, outcomes, self.now())
+            letters = [self._dead_letter(letter, f"{deadletters.SINK}{writer.system}", 0) for letter in refused]
+            self._flush(urgent=letters)
+        except Exception as error:
+            self.fail(error)
+
     # --- what the transport asks (transport.Durable) -----------------------------------------------------------------
 
     def pipelines(self) -> list[Pipeline]:
@@ -218,6 +242,8 @@ class Deliver(Member):
     async def drain(self) -> None:
         """Send nothing more, give what is being sent half a session to be answered, then let it become durable."""
         self.suspended = True
+        for writer in self.crm:
+            writer.let_go()
         await self.dispatch.drain(self.settings.session_seconds / 2)
         await super().drain()
 
@@ -252,12 +278,16 @@ class Deliver(Member):
         assert self.desk is not None
         self.desk.ledger.generation = self._changelog.generation = generation
         if self.resume(revocations):
+            for writer in self.crm:
+                writer.begin(self.desk, self.now())
             self._flush()
 
     def _let_go(self) -> None:
         self._pipeline.abandon()
         self._watermarks.clear()
         self.dispatch.let_go()
+        for writer in self.crm:
+            writer.let_go()
         self.desk = None
 
     async def _restore(self, generation: int) -> None:
@@ -311,6 +341,12 @@ class Deliver(Member):
                     self._flush()
             await asyncio.sleep(TICK_S)
 
+    async def close(self) -> None:
+        """Let go of the sinks."""
+        await self.dispatch.close()
+        for writer in self.crm:
+            await writer.close()
+
     async def _hold_call(self, desk: Desk) -> None:
         """Make the forecast-call digest of a week's facts."""
         try:
@@ -329,6 +365,8 @@ class Deliver(Member):
                 self._sources = sources
                 self._take_up()
             self.dispatch.observe()
+            for writer in self.crm:
+                writer.observe()
             oldest = self._pipeline.oldest
             self.metrics.watermark_age.set(0 if oldest is None else time.monotonic() - oldest)
             await asyncio.sleep(1.0)
@@ -346,6 +384,8 @@ class Deliver(Member):
         self.directory = self.dispatch.directory = directory
         if self.desk is not None:
             self.desk.directory = directory
+            for writer in self.crm:
+                writer.look(self.desk, self.desk.ledger.records, self.now())
         log.info("policy and people read again", extra={"policy": directory.policy.fingerprint})
 
     async def watching(self) -> None:

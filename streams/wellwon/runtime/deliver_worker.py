@@ -13,30 +13,34 @@ from kafka.errors import KafkaError
 
 from wellwon.deliver.directory import Directory
 from wellwon.policy import PolicyError
-from wellwon.runtime import logs, serving, sinks, topics
+from wellwon.runtime import crm_systems, logs, serving, sinks, topics
 from wellwon.runtime.deliver import Deliver
 from wellwon.runtime.directory_files import read_directory
 from wellwon.runtime.interactions import Interactions
 from wellwon.runtime.settings import Settings, SettingsError
 from wellwon.runtime.worker import GC_THRESHOLDS
+from wellwon.sinks.crm import CrmTransport
 from wellwon.sinks.transport import Transport
 
 log = logging.getLogger(__name__)
 
 
-async def _run(settings: Settings, directory: Directory, transports: dict[str, Transport]) -> int:
+async def _run(
+    settings: Settings, directory: Directory, transports: dict[str, Transport], crm: dict[str, CrmTransport]
+) -> int:
     if settings.declare_topics:
         created = await asyncio.to_thread(topics.create, settings)
         if created:
             log.info("topics created", extra={"topics": created})
-    deliver = Deliver(settings, directory, transports)
+    deliver = Deliver(settings, directory, transports, crm)
     duties = [deliver.keeping_time(), deliver.observing(), deliver.watching()]
-    working = serving.serving(deliver, deliver.metrics.page, duties, deliver.dispatch.close)
+    working = serving.serving(deliver, deliver.metrics.page, duties, deliver.close)
     people = len(list(directory.people))
     about = {
         "policy": settings.policy or "defaults",
         "sinks": sorted(transports),
         "people": people,
+        "crm": sorted(crm),
     }
     async with contextlib.AsyncExitStack() as stack:
         if settings.interactions:
@@ -51,14 +55,15 @@ def run(settings: Settings) -> int:
     """
     directory = read_directory(settings)
     transports = sinks.connect(settings, directory.delivery)
+    crm = crm_systems.connect(settings, directory.policy.crm)
     if settings.interactions and not settings.slack_signing_secret:
         raise SettingsError("WELLWON_SLACK_SIGNING_SECRET is not set, and WELLWON_INTERACTIONS needs it")
     logs.set_up(settings)
-    if not transports:
+    if not transports and not crm:
         log.warning("the policy names no sinks (deliver.sinks): nobody is told")
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        return asyncio.run(_run(settings, directory, transports))
+        return asyncio.run(_run(settings, directory, transports, crm))
     except (KafkaError, OSError) as error:
         log.error("%s", error)
         return 1

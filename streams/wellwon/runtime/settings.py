@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 PREFIX = "WELLWON_"
-OTHERS = (PREFIX + "TEST_", PREFIX + "SINK_", PREFIX + "_")
-"""What variables begin with that are no settings: of the tests, and the secrets of the policy's sinks."""
+OTHERS = (PREFIX + "TEST_", PREFIX + "SINK_", PREFIX + "CRM_", PREFIX + "_")
+"""What variables begin with that are no settings: of the tests, and the secrets of the policy's sinks and CRMs."""
 
 
 class SettingsError(ValueError):
@@ -138,6 +138,7 @@ class Settings:
     web_token: str = _setting("", "a token to sign in to the live page with; who has it sees every deal", secret=True)
     slack_api: str = _setting("https://slack.com/api", "address of Slack's Web API", _url)
     slack_signing_secret: str = _setting("", "what Slack signs its requests to us with", secret=True)
+    hubspot_api: str = _setting("https://api.hubapi.com", "address of HubSpot's API", _url)
     interactions: str = _setting("", "where answers from messages are received, host:port; empty: nowhere", _address)
     hubspot_secret: str = _setting("", "client secret of the HubSpot app, which signs its webhooks", secret=True)
     hubspot_url: str = _setting("", "target URL of HubSpot's webhooks, exactly as it is registered there", _url)

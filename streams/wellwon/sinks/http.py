@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 
@@ -25,14 +25,17 @@ class Answer:
     body: bytes
     retry_after: float
     location: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Their names in any case."""
 
 
 class Client:
     """Connections to one sink. They are made when the first message goes out."""
 
-    def __init__(self, *, private: bool, timeout: float = TIMEOUT_S) -> None:
+    def __init__(self, *, private: bool, timeout: float = TIMEOUT_S, body_max: int = BODY_MAX) -> None:
         self._private = private
         self._timeout = timeout
+        self._body_max = body_max
         self._session: aiohttp.ClientSession | None = None
 
     def _connected(self) -> aiohttp.ClientSession:
@@ -46,11 +49,21 @@ class Client:
         return self._session
 
     async def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Answer | Later:
-        """Post once. A redirect is not followed: it might lead to where no message should go."""
+        """Post once."""
+        return await self.request("POST", url, content, headers)
+
+    async def request(self, method: str, url: str, content: bytes | None, headers: Mapping[str, str]) -> Answer | Later:
+        """Ask once. A redirect is not followed: it might lead to where no message should go."""
         try:
-            async with self._connected().post(url, data=content, headers=headers, allow_redirects=False) as reply:
-                body = await reply.content.read(BODY_MAX)
-                return Answer(reply.status, body, retry_after(reply.headers.get("Retry-After")))
+            asked = self._connected().request(method, url, data=content, headers=headers, allow_redirects=False)
+            async with asked as reply:
+                body = bytearray()
+                async for chunk in reply.content.iter_any():
+                    body += chunk
+                    if len(body) >= self._body_max:
+                        break
+                after = retry_after(reply.headers.get("Retry-After"))
+                return Answer(reply.status, bytes(body[: self._body_max]), after, headers=reply.headers)
         except aiohttp.ClientConnectorError as error:
             return Later(f"no connection: {type(error.os_error).__name__} {error.os_error.strerror or ''}".strip())
         except aiohttp.ConnectionTimeoutError:
