@@ -11,11 +11,12 @@ import heapq
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import groupby
 
 import msgspec
+from prometheus_client import CollectorRegistry
 
 from wellwon.core.output import DeadLetter
 from wellwon.deliver import crm_facts
@@ -212,3 +213,44 @@ class CrmWriter:
     async def close(self) -> None:
         """Let go of the CRM."""
         await self._transport.close()
+
+
+class CrmWriters:
+    """All CRMs that are written to."""
+
+    def __init__(
+        self, transports: Mapping[str, CrmTransport], registry: CollectorRegistry,
+        settled: Callable[[CrmWriter, list[CrmOutcome]], None],
+    ) -> None:  # fmt: skip
+        metrics = CrmMetrics(registry, transports)
+        self._writers = [CrmWriter(system, one, metrics, settled) for system, one in transports.items()]
+
+    def begin(self, desk: Desk, now: int) -> None:
+        """Take up a desk."""
+        for writer in self._writers:
+            writer.begin(desk, now)
+
+    def look(self, desk: Desk, keys: Iterable[bytes], now: int) -> None:
+        """See whether the facts of these deals differ from what the CRMs show."""
+        keys = list(keys)
+        for writer in self._writers:
+            writer.look(desk, keys, now)
+
+    def pick(self, desk: Desk, now: int) -> list[Callable[[], None]]:
+        """What is to be sent now; call each once it is noted that it goes out."""
+        return [send for writer in self._writers if (send := writer.pick(desk, now))]
+
+    def let_go(self) -> None:
+        """Send nothing more."""
+        for writer in self._writers:
+            writer.let_go()
+
+    def observe(self) -> None:
+        """Update the gauges."""
+        for writer in self._writers:
+            writer.observe()
+
+    async def close(self) -> None:
+        """Let go of the CRMs."""
+        for writer in self._writers:
+            await writer.close()

@@ -25,13 +25,12 @@ from wellwon.deliver import call
 from wellwon.deliver.cards import RawCard
 from wellwon.deliver.desk import Attempt, Desk
 from wellwon.deliver.directory import Address, Directory
-from wellwon.deliver.items import Alert, Reply, Unreadable, Win, read_alert, read_reply, read_win
+from wellwon.deliver.items import Reply, Unreadable, read_alert, read_reply, read_win
 from wellwon.deliver.state import POST, UPDATE
 from wellwon.policy import PolicyError
 from wellwon.rules import RULES
 from wellwon.runtime import deadletters, restore, topics, zombies
-from wellwon.runtime.crm import CrmOutcome, CrmWriter
-from wellwon.runtime.crm_metrics import CrmMetrics
+from wellwon.runtime.crm import CrmOutcome, CrmWriter, CrmWriters
 from wellwon.runtime.deliver_metrics import DeliverMetrics
 from wellwon.runtime.directory_files import modified, read_directory
 from wellwon.runtime.dispatch import Dispatch
@@ -53,11 +52,7 @@ UNDER_WAY = 100
 """Entries of the pipeline: one for each slice, and for what sinks said; small ones, for alerts come one by one."""
 GIVE_UP_MS = 24 * 3_600_000
 """A message that a sink did not take for so long becomes a dead letter."""
-READERS: dict[str, Callable[[bytes], Alert | Win | Reply]] = {
-    topics.ALERTS: read_alert,
-    topics.WINS: read_win,
-    topics.REPLIES: read_reply,
-}
+READERS = {topics.ALERTS: read_alert, topics.WINS: read_win, topics.REPLIES: read_reply}
 
 
 class Deliver(Member):
@@ -73,8 +68,7 @@ class Deliver(Member):
         self.desk: Desk | None = None
         timed = settings.clock == "wall"
         self.dispatch = Dispatch(self.group, directory, transports, self.metrics, self._settled, timed=timed)
-        instruments = CrmMetrics(self.metrics.registry, crm or ())
-        self.crm = [CrmWriter(name, one, instruments, self._crm_settled) for name, one in (crm or {}).items()]
+        self.crm = CrmWriters(crm or {}, self.metrics.registry, self._crm_settled)
         self._pipeline = Pipeline(lambda _entry: None)
         self._changelog = Changelog(0, 0, -1)
         self._watermarks: dict[TP, int] = {}
@@ -144,12 +138,11 @@ class Deliver(Member):
         collected = self.desk.collect()
         letters = [*(urgent or ()), *(letter for place in collected.fresh if (letter := self._offer(place)))]
         attempts = [] if self.suspended else self.dispatch.pick(self.desk, self.now())
-        sends = [] if self.suspended else [one for writer in self.crm if (one := writer.pick(self.desk, self.now()))]
+        sends = [] if self.suspended else self.crm.pick(self.desk, self.now())
         again = self.desk.collect()
         self.metrics.count(collected.counts + again.counts)
         states = {**collected.states, **again.states}
-        for writer in self.crm:
-            writer.look(self.desk, states, self.now())
+        self.crm.look(self.desk, states, self.now())
         if not states and not letters and tp is None:
             return
         done = partial(self._written, tp, end, attempts, sends)
@@ -242,8 +235,7 @@ class Deliver(Member):
     async def drain(self) -> None:
         """Send nothing more, give what is being sent half a session to be answered, then let it become durable."""
         self.suspended = True
-        for writer in self.crm:
-            writer.let_go()
+        self.crm.let_go()
         await self.dispatch.drain(self.settings.session_seconds / 2)
         await super().drain()
 
@@ -278,16 +270,14 @@ class Deliver(Member):
         assert self.desk is not None
         self.desk.ledger.generation = self._changelog.generation = generation
         if self.resume(revocations):
-            for writer in self.crm:
-                writer.begin(self.desk, self.now())
+            self.crm.begin(self.desk, self.now())
             self._flush()
 
     def _let_go(self) -> None:
         self._pipeline.abandon()
         self._watermarks.clear()
         self.dispatch.let_go()
-        for writer in self.crm:
-            writer.let_go()
+        self.crm.let_go()
         self.desk = None
 
     async def _restore(self, generation: int) -> None:
@@ -344,8 +334,7 @@ class Deliver(Member):
     async def close(self) -> None:
         """Let go of the sinks."""
         await self.dispatch.close()
-        for writer in self.crm:
-            await writer.close()
+        await self.crm.close()
 
     async def _hold_call(self, desk: Desk) -> None:
         """Make the forecast-call digest of a week's facts."""
@@ -365,8 +354,7 @@ class Deliver(Member):
                 self._sources = sources
                 self._take_up()
             self.dispatch.observe()
-            for writer in self.crm:
-                writer.observe()
+            self.crm.observe()
             oldest = self._pipeline.oldest
             self.metrics.watermark_age.set(0 if oldest is None else time.monotonic() - oldest)
             await asyncio.sleep(1.0)
@@ -384,8 +372,7 @@ class Deliver(Member):
         self.directory = self.dispatch.directory = directory
         if self.desk is not None:
             self.desk.directory = directory
-            for writer in self.crm:
-                writer.look(self.desk, self.desk.ledger.records, self.now())
+            self.crm.look(self.desk, self.desk.ledger.records, self.now())
         log.info("policy and people read again", extra={"policy": directory.policy.fingerprint})
 
     async def watching(self) -> None:
