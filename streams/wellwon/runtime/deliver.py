@@ -52,7 +52,8 @@ UNDER_WAY = 100
 """Entries of the pipeline: one for each slice, and for what sinks said; small ones, for alerts come one by one."""
 GIVE_UP_MS = 24 * 3_600_000
 """A message that a sink did not take for so long becomes a dead letter."""
-READERS = {topics.ALERTS: read_alert, topics.WINS: read_win, topics.REPLIES: read_reply}
+Reader = Callable[[bytes], Alert | Win | Reply]
+READERS: dict[str, Reader] = {topics.ALERTS: read_alert, topics.WINS: read_win, topics.REPLIES: read_reply}
 
 
 class Deliver(Member):
