@@ -25,7 +25,7 @@ from wellwon.deliver import call
 from wellwon.deliver.cards import RawCard
 from wellwon.deliver.desk import Attempt, Desk
 from wellwon.deliver.directory import Address, Directory
-from wellwon.deliver.items import Reply, Unreadable, read_alert, read_reply, read_win
+from wellwon.deliver.items import Alert, Reply, Unreadable, Win, read_alert, read_reply, read_win
 from wellwon.deliver.state import POST, UPDATE
 from wellwon.policy import PolicyError
 from wellwon.rules import RULES
