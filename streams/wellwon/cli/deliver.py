@@ -27,13 +27,14 @@ def command(context: click.Context) -> None:
         return
     from wellwon.cli.broker import must_answer
     from wellwon.runtime.deliver_worker import run
+    from wellwon.runtime.serving import leave
     from wellwon.runtime.settings import Settings
 
     settings = Settings.from_environment()
     for line in Settings.unknown():
         click.echo(f"warning: {line}", err=True)
     must_answer(settings)
-    sys.exit(run(settings))
+    leave(run(settings))
 
 
 @command.command()

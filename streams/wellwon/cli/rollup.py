@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 
@@ -16,6 +14,7 @@ def command() -> None:
     """
     from wellwon.cli.broker import must_answer
     from wellwon.runtime.rollup import build_rollup
+    from wellwon.runtime.serving import leave
     from wellwon.runtime.settings import Settings
     from wellwon.runtime.worker import run
 
@@ -23,4 +22,4 @@ def command() -> None:
     for line in Settings.unknown():
         click.echo(f"warning: {line}", err=True)
     must_answer(settings)
-    sys.exit(run(settings, build_rollup))
+    leave(run(settings, build_rollup))

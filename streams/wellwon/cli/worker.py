@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 
@@ -14,6 +12,7 @@ def command() -> None:
     `wellwon check --list` lists the settings; several workers share the partitions. Metrics and health: WELLWON_HTTP.
     """
     from wellwon.cli.broker import must_answer
+    from wellwon.runtime.serving import leave
     from wellwon.runtime.settings import Settings
     from wellwon.runtime.worker import run
 
@@ -21,4 +20,4 @@ def command() -> None:
     for line in Settings.unknown():
         click.echo(f"warning: {line}", err=True)
     must_answer(settings)
-    sys.exit(run(settings))
+    leave(run(settings))

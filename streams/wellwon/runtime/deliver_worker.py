@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import sys
 
 from kafka.errors import KafkaError
@@ -63,7 +62,7 @@ def run(settings: Settings) -> int:
         log.warning("the policy names no sinks (deliver.sinks): nobody is told")
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        return asyncio.run(_run(settings, directory, transports, crm))
+        return serving.run(_run(settings, directory, transports, crm))
     except (KafkaError, OSError) as error:
         log.error("%s", error)
         return 1
@@ -76,8 +75,7 @@ def main() -> None:
     except (SettingsError, PolicyError) as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    logging.shutdown()
-    os._exit(code)  # a thread of a client that lost its broker must not keep the process
+    serving.leave(code)
 
 
 if __name__ == "__main__":

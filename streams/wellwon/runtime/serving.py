@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from confluent_kafka import KafkaException
 
@@ -24,6 +26,25 @@ log = logging.getLogger(__name__)
 STOP_S = 30.0
 FORESEEN = (Refused, NewerState, DeliveryFailed, Superseded, OSError, KafkaException)
 """Failures whose message says it all; others are logged with where they came from."""
+
+
+def run(work: Coroutine[Any, Any, int]) -> int:
+    """Run a worker to its end; return its exit code. Follow with `leave`.
+
+    Unlike ``asyncio.run`` it does not wait for what is left then: a task of Faust's that does not end when it is
+    cancelled would keep a process whose work is done.
+    """
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop.run_until_complete(work)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, whatever threads clients that lost their broker still have."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @contextlib.asynccontextmanager

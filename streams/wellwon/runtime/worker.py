@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -89,7 +88,7 @@ def run(settings: Settings, build: Build = build_detect) -> int:
     logs.set_up(settings)
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        return asyncio.run(_run(settings, build))
+        return serving.run(_run(settings, build))
     except (KafkaError, OSError) as error:
         log.error("%s", error)
         return 1
@@ -102,8 +101,7 @@ def main(build: Build = build_detect) -> None:
     except (SettingsError, PolicyError) as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    logging.shutdown()
-    os._exit(code)  # a thread of a client that lost its broker must not keep the process
+    serving.leave(code)
 
 
 if __name__ == "__main__":
