@@ -25,6 +25,10 @@ from wellwon.sources.kinds import kind_named
 from wellwon.sources.mapping import SourceView
 
 
+PEOPLE = "id,email\n"
+"""Nobody is told: this is of what holds."""
+
+
 async def rolled_up(stage: Stage, rollup: Detect) -> None:
     """Wait until the rollup has done everything that the facts give."""
     end = (await asyncio.to_thread(stage.ends, topics.FACTS))[0]
@@ -43,7 +47,7 @@ def test_workers_on_a_broker_and_the_core_alone_agree(tmp_path: Path) -> None:
         return Feed(kind_named("changes"), [str(file)], SourceView.of(load_policy(policy)), Options(), lambda _: None)
 
     async def live() -> tuple[list[bytes], list[bytes]]:
-        async with on_stage(policy) as stage:
+        async with on_stage(policy, PEOPLE) as stage:
             rollup = build_rollup(stage.settings)
             async with working(rollup):
                 await stage.play(with_clock(feed(), load_policy(policy).calendar.build()))
