@@ -24,7 +24,6 @@ from wellwon.sources.history import Options
 from wellwon.sources.kinds import kind_named
 from wellwon.sources.mapping import SourceView
 
-
 PEOPLE = "id,email\n"
 """Nobody is told: this is of what holds."""
 
