@@ -23,6 +23,7 @@ BEYOND_A_SCHEMA = {
     "norms-twice": "keys that exclude each other, and names",
     "not-yaml": "there is nothing to hold against a schema",
     "plan-rates-without-currency": "depends on another key",
+    "own-field": "names",
     "pipeline-twice": "values of different items",
     "segment-named-default": "depends on another key",
     "segment-order": "depends on the order",

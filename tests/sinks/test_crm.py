@@ -14,6 +14,7 @@ from aiohttp import web
 from fakes import hubspot_api, salesforce
 from fakes.web import Misbehaviour, Server, running
 from wellwon.deliver.crm_facts import DealFacts, Facts, FlagFacts
+from wellwon.policy.own import only_own
 from wellwon.rules import RULES
 from wellwon.sinks import hubspot_records, salesforce_records
 from wellwon.sinks.crm_budget import ASSUMED, Budget
@@ -240,6 +241,14 @@ def test_the_package_has_every_field_that_is_written(name: str, written: frozens
     allowed = ElementTree.parse(PACKAGE / "permissionsets" / "Wellwon_Writer.permissionset")
     fields = {found.text for found in allowed.iter(f"{NS}field")}
     assert {f"{name}.{one}" for one in written} <= fields
+
+
+def test_every_field_that_is_written_is_known_as_our_own_when_it_comes_back() -> None:
+    (deal_fields,) = (written for name, written in salesforce_records.FIELDS.items() if name == salesforce_records.DEAL)
+    properties = hubspot_records.properties(deal(1, "hubspot"))
+    assert only_own({*deal_fields, "LastModifiedDate", "LastModifiedById"})
+    assert only_own(properties.keys())
+    assert not only_own({*deal_fields, "StageName"})
 
 
 def test_the_package_offers_every_rule() -> None:

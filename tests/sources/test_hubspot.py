@@ -135,6 +135,11 @@ def test_touches(name: str, direction: str) -> None:
     assert read(hubspot.changed(name, "", at=AT)) == [Ignored("no_mapped_field")]
 
 
+def test_a_property_that_wellwon_writes_is_our_echo_whoever_wrote_it() -> None:
+    view = SourceView(fields={**VIEW.fields, "wellwon_severity": "labels.severity"})
+    assert read(hubspot.changed("wellwon_severity", "high", at=AT), view=view) == [Ignored("own_echo")]
+
+
 def test_what_says_nothing_of_a_deal() -> None:
     assert read(
         {**hubspot.changed("amount", "1", at=AT), "subscriptionType": "contact.propertyChange"},

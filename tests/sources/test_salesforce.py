@@ -220,6 +220,21 @@ def test_writers() -> None:
     assert read(event(body, changeOrigin="com/salesforce/api/rest/66.0;client=wellwon")) == [Ignored("own_echo")]
 
 
+def test_a_save_of_our_fields_alone_is_our_echo_whoever_made_it() -> None:
+    view = SourceView(fields={**VIEW.fields, "Wellwon_Severity__c": "labels.severity"})
+    ours = {"Wellwon_Flags__c": "late-discount", "Wellwon_Severity__c": None, "LastModifiedDate": AT}
+    assert read(event(ours), SalesforceCdc(view)) == [Ignored("own_echo")]
+    with_a_date = one(event(ours | {"CloseDate": "2026-12-31"}), SalesforceCdc(view))
+    assert with_a_date["values"] == {"close_date": "2026-12-31"}
+    assert read(event({"LastModifiedDate": AT})) == [Ignored("no_mapped_field")]
+
+
+def test_our_client_is_known_without_a_policy() -> None:
+    body = {"StageName": "A", "LastModifiedDate": AT}
+    echo = event(body, changeOrigin="com/salesforce/api/rest/66.0;client=wellwon")
+    assert read(echo, SalesforceCdc(SourceView())) == [Ignored("own_echo")]
+
+
 def test_other_entities_are_ignored() -> None:
     assert read(event({"Subject": "Call"}, entityName="Case")) == [Ignored("other_entity")]
 

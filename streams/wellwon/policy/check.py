@@ -11,6 +11,7 @@ from wellwon.core.rule import RuleSpec
 from wellwon.core.units import format_money
 from wellwon.policy.delivery_check import check_delivery, check_exemptions, check_rates, is_currency
 from wellwon.policy.model import DEFAULT_SEGMENT, SALESFORCE_PIPELINE, as_calendar
+from wellwon.policy.own import is_own
 from wellwon.policy.problem import did_you_mean
 from wellwon.policy.read import Path, Reader
 
@@ -23,6 +24,7 @@ def check_meaning(reader: Reader, found: dict[str, Any], specs: Sequence[RuleSpe
     _calendar(reader, found.get("calendar", {}))
     _pipelines(reader, found.get("pipelines", []))
     _writers(reader, found.get("writers", {}))
+    _fields(reader, found)
     _categories(reader, found)
     _teams(reader, found)
     _segments(reader, found)
@@ -108,6 +110,15 @@ def _writers(reader: Reader, writers: dict[str, Any]) -> None:
             if kinds.setdefault(writer, kind) != kind:
                 said = f"writer '{writer}' is {kinds[writer]} already: a writer has one kind"
                 reader.say_at(("writers", kind, i), said)
+
+
+def _fields(reader: Reader, found: dict[str, Any]) -> None:
+    for name, meaning in found.get("fields", {}).items():
+        if meaning is not None and is_own(name):
+            reader.say_at(
+                ("fields", name),
+                f"fields.{name} is written by wellwon itself: what it says of a deal is no news, map another field",
+            )
 
 
 def _categories(reader: Reader, found: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from wellwon.core.model import BEST_CASE, CLOSED, COMMIT, NOT_FED, OFF, OMITTED,
 from wellwon.core.rule import FED, RuleSpec, param_fields
 from wellwon.policy.delivery import Crm, Delivery
 from wellwon.policy.norms import NormsFile
+from wellwon.policy.own import CLIENT
 
 DEFAULT_SEGMENT: Final = "default"
 
@@ -159,7 +160,7 @@ SALESFORCE_PIPELINE: Final = PipelinePolicy(
 
 @dataclass(frozen=True)
 class Writers:
-    """Who writes to the CRM, by user id; ``clients`` are the client ids under which wellwon itself writes."""
+    """Who writes to the CRM, by user id; ``clients``: under which wellwon itself writes, beside `CLIENT`."""
 
     default: str = USER
     kinds: dict[str, str] = field(default_factory=dict)
@@ -171,7 +172,7 @@ class Writers:
 
     def kind(self, writer: str, client: str = "") -> str:
         """The writer kind of a CRM user and the API client that was used, if known."""
-        return "self" if client in self.clients else self._by_form.get(writer, self.default)
+        return "self" if client == CLIENT or client in self.clients else self._by_form.get(writer, self.default)
 
 
 @dataclass(frozen=True, slots=True)

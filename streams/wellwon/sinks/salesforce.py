@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from wellwon.deliver.crm_facts import Facts, FlagFacts
+from wellwon.policy.own import CLIENT
 from wellwon.sinks import salesforce_records as records
 from wellwon.sinks.crm import Usage, Whole, one_by_one, put_off
 from wellwon.sinks.http import Answer, Client
@@ -16,8 +17,6 @@ from wellwon.sinks.oauth import Login
 from wellwon.sinks.transport import Later, Outcome
 
 API: Final = "/services/data/v62.0"
-CLIENT: Final = "wellwon"
-"""Stands in the change events of what we wrote, which is how a source recognises them."""
 _USAGE: Final = re.compile(r"api-usage=(\d+)/(\d+)")
 
 

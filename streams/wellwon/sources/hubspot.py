@@ -16,6 +16,7 @@ import orjson
 
 from wellwon.core.items import ACTIVITY, CHANGED, CREATED, DELETED, GAP, RESTORED
 from wellwon.core.units import format_instant
+from wellwon.policy.own import is_own
 from wellwon.sources.change import ChangeEvent, Ignored, Outcome, Rejected, Unreadable, change_event
 from wellwon.sources.hubspot_history import writer_kind
 from wellwon.sources.mapping import SourceView, calendar_day, instant, written
@@ -106,6 +107,8 @@ class HubSpotWebhooks:
             raise Unreadable("bad_event", f"propertyName {name!r} is none")
         text = "" if value is None else str(value)
         said = text if len(text) <= _SHORT else hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        if is_own(name):
+            return Ignored("own_echo")
         if name in TOUCHES:
             return self._touch(event, name, text)
         ours = self._view.fields.get(name)

@@ -18,6 +18,7 @@ import orjson
 from wellwon.core.items import CHANGED, CREATED, DELETED, SNAPSHOT
 from wellwon.core.units import DAY, MINUTE
 from wellwon.core.wire import is_identifier
+from wellwon.policy.own import is_own
 from wellwon.sources.change import Ignored, Outcome, Rejected, Unreadable, change_event
 from wellwon.sources.history import fields_by_plain_name, long_id
 from wellwon.sources.mapping import SALESFORCE_FACTS, SourceView, calendar_day, instant, written
@@ -131,6 +132,8 @@ class Rows:
     def _values(self, row: Mapping[str, Any]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for name, value in row.items():
+            if is_own(name):
+                continue
             column = plain(name)
             ours = self._fields.get(column) or self._fields.get(column.removeprefix(_PREFIX))
             if ours is None:

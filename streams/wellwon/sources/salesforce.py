@@ -7,7 +7,8 @@ OpportunityLineItem are read, and of Task, Event and Quote what touches a deal; 
 - A merged event (several ``recordIds``) becomes one change for each record.
 - Enrichment fields are in the body of an update without being in ``changedFields``: they are no changes.
 - GAP events tell that something changed and not what: the deal is marked and a re-read is asked for.
-- What wellwon wrote itself (``changeOrigin`` with its client id) is recognised and ignored.
+- What wellwon wrote itself is recognised, by its client id in ``changeOrigin`` or because nothing but its own fields
+  changed, and ignored.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import orjson
 
 from wellwon.core.items import ACTIVITY, CHANGED, CREATED, DELETED, GAP, RESTORED, SNAPSHOT
 from wellwon.core.items import LINE_ITEM as ITEM
+from wellwon.policy.own import is_own, only_own
 from wellwon.sources.activities import ACTIVITIES, Activities
 from wellwon.sources.bitmap import HEADER, changed_names, order_beside
 from wellwon.sources.change import (
@@ -80,7 +82,8 @@ class SalesforceCdc:
     _fields: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        self._fields = tuple({**self.view.fields, **SALESFORCE_FACTS}.items())
+        fields = {**self.view.fields, **SALESFORCE_FACTS}
+        self._fields = tuple((crm, ours) for crm, ours in fields.items() if not is_own(crm))
 
     def read(self, value: bytes) -> Iterator[Outcome]:
         """Everything that one record says."""
@@ -119,6 +122,9 @@ class SalesforceCdc:
         if kind is None:
             raise Unreadable("unknown_change_type", f"changeType {header.change_type!r} is not one that Salesforce has")
         names = _told(header, body, order) if kind is CHANGED else None
+        if names is not None and only_own(names):
+            yield Ignored("own_echo")
+            return
         records = []
         for text in header.records:
             record = salesforce_id(text)
