@@ -74,7 +74,7 @@ def found(settings: Settings) -> Outcome:
             outcome.conflicts.append((outcome.alerts[identity], value))
     for message in read(settings, topics.WINS):
         value = message.value() or b""
-        win = orjson.loads(value)["id"]  # a repeat after a crash may follow a newer revision
+        win = orjson.loads(value)["id"]  # a worker that was frozen may repeat an older one last
         if outcome.wins.setdefault(win, value) != value:
             outcome.conflicts.append((outcome.wins[win], value))
     store: dict[bytes, bytes] = {}

@@ -79,6 +79,8 @@ def topic_table() -> str:
 def _kept(cleanup: str, retention_ms: int | None) -> str:
     if cleanup == "compact":
         return "the last of each key"
+    if retention_ms == -1:
+        return "for ever"
     return f"{retention_ms // 86_400_000} days" if retention_ms else "as the broker says"
 
 

@@ -52,6 +52,7 @@ class Topic:
     partitions: int | None = None
     """None: as many as `Settings.partitions`."""
     retention_ms: int | None = None
+    """-1: records are kept for ever."""
     config: dict[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, str]:
@@ -62,7 +63,8 @@ class Topic:
         return wanted
 
 
-# A record of a worker that should be gone is rewritten by the owner long before compaction may act on it.
+# Compaction keeps the last record of a key, and a worker that should be gone may write an older one last. So only
+# states are compacted: their owner writes them again, long before compaction may act on what the other wrote.
 _CHANGELOG = {"min.compaction.lag.ms": "3600000", "segment.ms": str(DAY_MS)}
 
 TOPICS: tuple[Topic, ...] = (
@@ -104,9 +106,10 @@ TOPICS: tuple[Topic, ...] = (
         WINS,
         key="opportunity id",
         value="win.v1: how a deal was won",
-        cleanup="compact",
+        cleanup="delete",
         writers=("detect",),
         readers=("deliver", "web"),
+        retention_ms=-1,
     ),
     Topic(
         DEAD_LETTERS,

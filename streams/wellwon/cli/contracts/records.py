@@ -98,10 +98,8 @@ def win() -> Schema:
         "date_before": maybe({**DATE, "description": "Close date that stood 30 days before."}),
         "late_concession": maybe({**MONEY_OUT, "description": "Given up a year under pressure; null: not known."}),
     }
-    return {
-        "title": WIN_SCHEMA,
-        **record(properties, tuple(properties), "How a deal was won; the last one per key holds."),
-    }
+    doc = "How a deal was won. Of a deal the highest revision holds: a repeat of an older may follow it."
+    return {"title": WIN_SCHEMA, **record(properties, tuple(properties), doc)}
 
 
 def dead_letter() -> Schema:
