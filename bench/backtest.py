@@ -22,8 +22,10 @@ import orjson
 from cluster import CACHE
 from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.units import format_instant, parse_instant
-from wellwon.history.run import runs
-from wellwon.policy import load_policy
+from wellwon.history.deal_run import DealRun
+from wellwon.history.run import follow_all
+from wellwon.history.tally import Tally
+from wellwon.policy import Policy, load_policy
 from wellwon.simulate.organisation import policy_text
 from wellwon.simulate.stream import Simulation
 from wellwon.sources.by_deal import Exports
@@ -125,22 +127,42 @@ def _rows(rows: int) -> Iterator[list[str]]:
 def _wellwon(file: Path) -> dict[str, Any]:
     policy = load_policy(POLICY)
     source = Exports(kind_named("salesforce-history"), [str(file)], SourceView.of(policy), Options())
-    flags: dict[str, set[str]] = {rule: set() for rule in RULES}
     began = time.perf_counter()
-    result = runs(source, policy, workers=os.cpu_count() or 1, progress=_progress)
-    for run in result:
-        for flag in run.flags:
-            if flag.rule in flags and flag.ended != RETRACTED:  # a query sees the correction before the mistake
-                flags[flag.rule].add(run.deal_id)
+    found, info = follow_all(source, policy, Flagged, workers=os.cpu_count() or 1, progress=_progress)
+    found.result(info)
     seconds = time.perf_counter() - began
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {
-        "rows": result.info.rows,
-        "changes": result.info.changes,
+        "rows": info.rows,
+        "changes": info.changes,
         "seconds": seconds,
         "peak_mb": peak / 1024,
-        "flags": flags,
+        "flags": found.flags,
     }
+
+
+class Flagged(Tally):
+    """A backtest's own counts, and which deals the compared rules flagged."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy)
+        self.flags: dict[str, set[str]] = {rule: set() for rule in RULES}
+
+    def add(self, run: DealRun) -> None:
+        super().add(run)
+        for flag in run.flags:
+            if flag.rule in self.flags and flag.ended != RETRACTED:  # a query sees the correction before the mistake
+                self.flags[flag.rule].add(run.deal_id)
+
+    def hand_over(self) -> Any:
+        flags, self.flags = self.flags, {rule: set() for rule in RULES}
+        return super().hand_over(), flags
+
+    def take(self, counts: Any) -> None:
+        counted, flags = counts
+        super().take(counted)
+        for rule, deals in flags.items():
+            self.flags[rule] |= deals
 
 
 def _progress(what: str, done: int, total: int) -> None:

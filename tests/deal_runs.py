@@ -13,8 +13,9 @@ from wellwon.core.units import DAY, HOUR, parse_date
 from wellwon.core.win import READINGS, UNKNOWN, Win
 from wellwon.history.deal_run import DateMoved, DealRun, Flag, HistoryInfo
 from wellwon.history.retention import Fate
-from wellwon.history.stats import Backtest, RuleResult, Tally
-from wellwon.policy import load_policy
+from wellwon.history.stats import Backtest, RuleResult
+from wellwon.history.tally import Tally
+from wellwon.policy import Policy, load_policy
 
 CALENDAR = FiscalCalendar()
 
@@ -193,6 +194,23 @@ def many(
             if status == WON
             else None,
         )
+
+
+class Kept:
+    """Counts nothing and keeps the runs as they are."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.runs: list[DealRun] = []
+
+    def add(self, run: DealRun) -> None:
+        self.runs.append(run)
+
+    def hand_over(self) -> list[DealRun]:
+        runs, self.runs = self.runs, []
+        return runs
+
+    def take(self, runs: list[DealRun]) -> None:
+        self.runs += runs
 
 
 def backtest(*runs: DealRun, fates: dict[str, Fate] | None = None, since: int = 0, policy: str = "") -> Backtest:

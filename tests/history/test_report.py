@@ -21,7 +21,8 @@ from wellwon.history.report.limits import limits
 from wellwon.history.report.markup import Markup, element
 from wellwon.history.report.page import page
 from wellwon.history.report.words import headlines
-from wellwon.history.stats import Backtest, Tally
+from wellwon.history.stats import Backtest
+from wellwon.history.tally import Tally
 from wellwon.policy import load_policy
 
 NASTY = '<script>alert("1")</script> & "co" \'s'

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
+from deal_runs import Kept
 from wellwon.core.units import DAY, HOUR, parse_instant
 from wellwon.history.deal_run import DealRun, HistoryInfo
 from wellwon.history.replay import Replay
-from wellwon.history.run import runs
+from wellwon.history.run import follow_all
 from wellwon.policy import compile_text, load_policy
 from wellwon.simulate.files import write_changes
 from wellwon.simulate.organisation import policy_text
@@ -42,8 +43,8 @@ def followed(
 ) -> tuple[list[DealRun], HistoryInfo]:
     compiled = load_policy(policy)
     source = Exports(kind_named(kind), [str(file) for file in files], SourceView.of(compiled), Options(), **more)
-    result = runs(source, compiled, as_of, workers)
-    return list(result), result.info
+    kept, info = follow_all(source, compiled, Kept, as_of, workers)
+    return kept.runs, info
 
 
 def replayed(kind: str, *files: Path, policy: str, until: int | None = None) -> tuple[list[Story], dict[str, Any]]:
@@ -151,13 +152,12 @@ def test_a_stop_leaves_what_was_done_and_says_so(simulated: Path, monkeypatch: p
 
     policy = load_policy(policy_text())
     source = Exports(kind_named("changes"), [str(simulated)], SourceView.of(policy), Options())
-    result = runs(source, policy, workers=1, progress=progress, stop=lambda: stopped)
-    found = list(result)
-    assert 0 < len(found) < 200
-    assert (result.info.partial, result.info.deals) == (True, len(found))
-    nothing = runs(source, policy, workers=1, stop=lambda: True)
-    assert list(nothing) == []
-    assert nothing.info.partial
+    found, info = follow_all(source, policy, Kept, workers=1, progress=progress, stop=lambda: stopped)
+    assert 0 < len(found.runs) < 200
+    assert (info.partial, info.deals) == (True, len(found.runs))
+    nothing, info = follow_all(source, policy, Kept, workers=1, stop=lambda: True)
+    assert nothing.runs == []
+    assert info.partial
 
 
 def test_a_history_with_bulk_edits_and_everything_that_is_wrong(tmp_path: Path) -> None:

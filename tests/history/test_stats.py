@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from math import inf
 from random import Random
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deal_runs import CALENDAR, at, backtest, flag, many, moved, rule, run
+from deal_runs import CALENDAR, at, backtest, flag, info, many, moved, rule, run
 from wellwon.core.calendar import Period
 from wellwon.core.model import DELETED, LOST, OPEN, WON
 from wellwon.core.units import DAY
@@ -18,7 +19,11 @@ from wellwon.history.course import BAD, DECIDED, Became, Course
 from wellwon.history.deal_run import DealRun
 from wellwon.history.interval import Share, ratio
 from wellwon.history.like_deals import _MIDDLES, AGE_DAYS, LEFT_DAYS, MIN_ALIKE, LikeDeals
+from wellwon.history.report.data import as_dict
+from wellwon.history.retention import Fate
 from wellwon.history.stats import INSUFFICIENT, LESS, MORE, quartiles
+from wellwon.history.tally import Tally
+from wellwon.policy import load_policy
 
 # --- intervals ------------------------------------------------------------------------------------------------------
 
@@ -284,7 +289,7 @@ def slow_comparison(runs: list[DealRun], name: str) -> tuple[int, int, float, in
 @given(st.integers(0, 10**6), st.sampled_from((100, 300)))
 def test_as_a_slow_count_says(seed: int, deals: int) -> None:
     runs = list(many(seed, deals, first="2026-02-01", end="2026-11-15", share=0.4))
-    like = LikeDeals(CALENDAR)
+    like = LikeDeals()
     for deal in runs:
         course = Course(deal, CALENDAR)
         flags: dict[str, int] = {}
@@ -320,3 +325,19 @@ def test_wide_intervals_say_nothing() -> None:
     flagged = [run(f"f{n}", closed="2026-03-10", status=LOST if n < 10 else WON, flags=flags) for n in range(20)]
     like = [run(f"l{n}", closed="2026-03-10", status=LOST if n < 7 else WON) for n in range(21)]
     assert rule(backtest(*flagged, *like), "close-date-push").verdict == "no difference"
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 10**6), st.integers(1, 7))
+def test_counts_of_parts_add_up_to_those_of_all(seed: int, parts: int) -> None:
+    runs = list(many(seed, 60, first="2026-02-01", end="2026-11-15", share=0.4))
+    fates = {deal.deal_id: Fate("churned", 20_800) for deal in runs[::2]}
+    whole = as_dict(backtest(*runs, fates=fates))
+    policy = load_policy("")
+    total = Tally(policy, fates)
+    for part in range(parts):
+        tally = Tally(policy, fates)
+        for deal in runs[part::parts]:
+            tally.add(deal)
+        total.take(pickle.loads(pickle.dumps(tally.hand_over())))
+    assert as_dict(total.result(info(deals=len(runs)))) == whole

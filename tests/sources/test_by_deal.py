@@ -44,7 +44,7 @@ class Told:
         self.deals = {
             deal: [item for _, item in changes]
             for part in range(self.by_deal.parts)
-            for deal, changes in self.by_deal.deals(part)
+            for deal, changes in self.by_deal.part(part).deals()
         }
 
     def rejected(self) -> list[tuple[str, str]]:

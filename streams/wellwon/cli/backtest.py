@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -18,8 +19,9 @@ from wellwon.core.units import format_instant
 from wellwon.history.replay import Change
 from wellwon.history.report.page import page
 from wellwon.history.retention import BadOutcomes, Fate, read_outcomes
-from wellwon.history.run import Progress, runs
-from wellwon.history.stats import Backtest, Tally
+from wellwon.history.run import Progress, follow_all
+from wellwon.history.stats import Backtest
+from wellwon.history.tally import Tally
 from wellwon.history.trained import trained
 from wellwon.policy import Policy
 from wellwon.sources.by_deal import Exports
@@ -103,11 +105,9 @@ def _backtest(
     progress: Progress,
     stop: Callable[[], bool],
 ) -> Backtest:
-    tally = Tally(policy, fates, since or 0)
-    history = runs(exports, policy, end, workers, progress, stop)
-    for run in history:
-        tally.add(run)
-    return tally.result(history.info)
+    count = partial(Tally, fates=fates, since=since or 0)
+    tally, info = follow_all(exports, policy, count, end, workers, progress, stop)
+    return tally.result(info)
 
 
 def _kind(kind: str | None, files: Sequence[str], *, twice: bool) -> Kind:

@@ -40,7 +40,7 @@ class Became(NamedTuple):
 class Course:
     """One deal's life with the questions that statistics ask of it."""
 
-    __slots__ = ("_became", "_calendar", "_dated_at", "closed_at", "run", "start")
+    __slots__ = ("_became", "_dated_at", "calendar", "closed_at", "run", "start")
 
     def __init__(self, run: DealRun, calendar: FiscalCalendar) -> None:
         self.run = run
@@ -48,7 +48,7 @@ class Course:
         """From when its age counts."""
         self.closed_at = run.closed_at if run.status != DEAL_OPEN and run.closed_at else run.ended_at + 1
         """The instant from which it is not open any more; just after the end of the history if it is open there."""
-        self._calendar = calendar
+        self.calendar = calendar
         self._dated_at = [move.at for move in run.dates]
         self._became: dict[int, Became] = {}
 
@@ -62,11 +62,11 @@ class Course:
 
     def promised(self, at: int) -> Period:
         """The period for which the deal was promised at an instant."""
-        now = self._calendar.period_of(at)
+        now = self.calendar.period_of(at)
         date = self.date_at(at)
         if date is None or date <= now.end_day:
             return now
-        return self._calendar.period_of_day(date)
+        return self.calendar.period_of_day(date)
 
     def became(self, period: Period) -> Became:
         """What became of the deal by the end of the period that it was promised for."""

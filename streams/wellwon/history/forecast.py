@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from wellwon.core.calendar import FiscalCalendar, Period
+from wellwon.core.calendar import Period
 from wellwon.core.deal import COUNTS
 from wellwon.core.model import BEST_CASE, COMMIT, LOST, WON
 from wellwon.history.course import Course
@@ -35,40 +36,32 @@ class Borrowed:
     The amount is the deal's last one: a history of its dates says when it was pulled in, not what it was worth then.
     """
 
-    calendar: FiscalCalendar
-    rates: Rates
-    windows: dict[str, int]
-    """Days of the window by segment."""
     periods: dict[int, Borrowing] = field(default_factory=dict)
     """By the period's index."""
 
-    def add(self, course: Course) -> None:
-        """Count a deal."""
-        run, calendar = course.run, self.calendar
-        pulled_in = {calendar.period_of(m.at) for m in run.dates if m.why == COUNTS and self._pulls_in(course, m.at)}
+    def add(self, course: Course, rates: Rates, windows: Mapping[str, int]) -> None:
+        """Count a deal; ``windows``: days of the window by segment."""
+        run, calendar, window = course.run, course.calendar, windows.get(course.run.segment, 0)
+        pulled_in = {calendar.period_of(m.at) for m in run.dates if m.why == COUNTS and _pulls_in(course, m.at, window)}
         for period in pulled_in:
             borrowing = self._of(period)
             borrowing.deals += 1
-            self.rates.add(borrowing.pulled_in, run.amount, run.currency)
+            rates.add(borrowing.pulled_in, run.amount, run.currency)
         period = calendar.period_of(max(course.start, run.first_at))
         while period.end_at < course.closed_at and period.end_at <= run.ended_at:
             following = calendar.period_of(period.end_at)
             date = course.date_at(period.end_at - 1)
             if date is not None and following.start_day <= date <= following.end_day:
-                self.rates.add(self._of(period).next_opening, run.amount, run.currency)
+                rates.add(self._of(period).next_opening, run.amount, run.currency)
             period = following
 
-    def _pulls_in(self, course: Course, at: int) -> bool:
-        """The date went from a later period into this one inside its window, and there it stayed."""
-        period = self.calendar.period_of(at)
-        window = self.windows.get(course.run.segment, 0)
-        if self.calendar.local_day(at) < self.calendar.window_start(period, window):
-            return False
-        before = course.date_at(at - 1)
-        if before is None or before <= period.end_day:
-            return False
-        last = course.date_at(min(period.end_at, course.closed_at) - 1)  # the close writes its own date, in UTC
-        return last is not None and period.start_day <= last <= period.end_day
+    def take(self, other: Borrowed) -> None:
+        """Add what was counted of other deals."""
+        for index, theirs in other.periods.items():
+            mine = self.periods.setdefault(index, Borrowing(theirs.label, theirs.first_day))
+            mine.deals += theirs.deals
+            mine.pulled_in.update(theirs.pulled_in)
+            mine.next_opening.update(theirs.next_opening)
 
     def _of(self, period: Period) -> Borrowing:
         found = self.periods.get(period.index)
@@ -77,11 +70,23 @@ class Borrowed:
         return found
 
 
+def _pulls_in(course: Course, at: int, window: int) -> bool:
+    """The date went from a later period into this one inside its window, and there it stayed."""
+    calendar = course.calendar
+    period = calendar.period_of(at)
+    if calendar.local_day(at) < calendar.window_start(period, window):
+        return False
+    before = course.date_at(at - 1)
+    if before is None or before <= period.end_day:
+        return False
+    last = course.date_at(min(period.end_at, course.closed_at) - 1)  # the close writes its own date, in UTC
+    return last is not None and period.start_day <= last <= period.end_day
+
+
 @dataclass(slots=True)
 class Calls:
     """Sandbagging and over-calling: wins that nobody called, and calls that were not kept."""
 
-    rates: Rates
     wins: int = 0
     """Wins with a forecast category."""
     uncalled: int = 0
@@ -93,7 +98,7 @@ class Calls:
     """Of these, lost."""
     overcalled_value: Money = field(default_factory=Counter)
 
-    def add(self, course: Course) -> None:
+    def add(self, course: Course, rates: Rates) -> None:
         """Count a deal."""
         run = course.run
         held = set(run.forecast)
@@ -101,9 +106,18 @@ class Calls:
             self.wins += 1
             if not held & CALLED:
                 self.uncalled += 1
-                self.rates.add(self.uncalled_value, run.amount, run.currency)
+                rates.add(self.uncalled_value, run.amount, run.currency)
         if run.status in (WON, LOST) and COMMIT in held:
             self.committed += 1
             if run.status == LOST:
                 self.overcalled += 1
-                self.rates.add(self.overcalled_value, run.amount, run.currency)
+                rates.add(self.overcalled_value, run.amount, run.currency)
+
+    def take(self, other: Calls) -> None:
+        """Add what was counted of other deals."""
+        self.wins += other.wins
+        self.uncalled += other.uncalled
+        self.uncalled_value.update(other.uncalled_value)
+        self.committed += other.committed
+        self.overcalled += other.overcalled
+        self.overcalled_value.update(other.overcalled_value)

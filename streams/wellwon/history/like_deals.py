@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from wellwon.core.calendar import FiscalCalendar, Period
+from wellwon.core.calendar import Period
 from wellwon.core.units import DAY
 from wellwon.history.course import BAD, DECIDED, Course
 from wellwon.history.interval import MIN_N, Ratio, Share, ratio
@@ -52,7 +52,6 @@ class Comparison:
 class LikeDeals:
     """Counts of deals by class, everyone and those flagged by each rule. ``since``: what was before is not counted."""
 
-    calendar: FiscalCalendar
     since: int = 0
     everyone: Counter[Class] = field(default_factory=Counter)
     everyone_bad: Counter[Class] = field(default_factory=Counter)
@@ -82,6 +81,20 @@ class LikeDeals:
                 where = self._class(course, at)
                 self.flagged[rule][where] += 1
                 self.flagged_bad[rule][where] += outcome in BAD
+
+    def take(self, other: LikeDeals) -> None:
+        """Add what was counted of other deals."""
+        self.everyone.update(other.everyone)
+        self.everyone_bad.update(other.everyone_bad)
+        self.deals.update(other.deals)
+        for mine, theirs in (
+            (self.flagged, other.flagged),
+            (self.flagged_bad, other.flagged_bad),
+            (self.already, other.already),
+            (self.already_bad, other.already_bad),
+        ):
+            for rule, counts in theirs.items():
+                mine[rule].update(counts)
 
     def compare(self, rule: str) -> Comparison | None:
         """The flagged deals of a rule against like deals; None where there are too few of either."""
@@ -127,13 +140,15 @@ class LikeDeals:
             period = course.promised(at)
             outcome = course.became(period).outcome
             if outcome in DECIDED:
-                yield (segment, age, self._left(period, at)), outcome in BAD
+                yield (segment, age, _left(course, period, at)), outcome in BAD
 
-    def _class(self, course: Course, at: int) -> Class:
-        return course.run.segment, _age(course, at), self._left(course.promised(at), at)
+    @staticmethod
+    def _class(course: Course, at: int) -> Class:
+        return course.run.segment, _age(course, at), _left(course, course.promised(at), at)
 
-    def _left(self, period: Period, at: int) -> int:
-        return bisect_right(LEFT_DAYS[self.calendar.kind], period.end_day - self.calendar.local_day(at))
+
+def _left(course: Course, period: Period, at: int) -> int:
+    return bisect_right(LEFT_DAYS[course.calendar.kind], period.end_day - course.calendar.local_day(at))
 
 
 def _age(course: Course, at: int) -> int:

@@ -72,7 +72,6 @@ def _fate(row: list[str]) -> tuple[str, Fate]:
 class Retention:
     """Counts of churned and renewed customers by how their deals were won."""
 
-    fates: dict[str, Fate]
     by_reading: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     flagged: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """By rule that flagged the deal before it was won."""
@@ -82,12 +81,9 @@ class Retention:
     """Every win with a fate, by segment and fate."""
     matched: int = 0
 
-    def add(self, run: DealRun, flags: Iterable[str]) -> None:
+    def add(self, run: DealRun, fate: Fate | None, flags: Iterable[str]) -> None:
         """Count a deal, if it was won and its fate is known; ``flags``: the rules that flagged it before."""
-        if run.win is None:
-            return
-        fate = self.fates.get(run.deal_id)
-        if fate is None:
+        if run.win is None or fate is None:
             return
         self.matched += 1
         self.by_reading[run.win.reading][fate.fate] += 1
@@ -95,6 +91,17 @@ class Retention:
         for rule in flags:
             self.flagged[rule][fate.fate] += 1
             self.flagged_alike[rule][run.segment, fate.fate] += 1
+
+    def take(self, other: Retention) -> None:
+        """Add what was counted of other deals."""
+        for reading, fates in other.by_reading.items():
+            self.by_reading[reading].update(fates)
+        for rule, fates in other.flagged.items():
+            self.flagged[rule].update(fates)
+        for rule, alike in other.flagged_alike.items():
+            self.flagged_alike[rule].update(alike)
+        self.by_segment.update(other.by_segment)
+        self.matched += other.matched
 
     def unflagged(self, rule: str) -> Counter[str]:
         """Churned and renewed among the wins that the rule did not flag, of the segments in which it flagged any."""

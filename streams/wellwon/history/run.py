@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import pickle
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Protocol
-
-import msgspec
+from typing import Any, Final, Protocol, TypeVar
 
 from wellwon.core.items import Change, DealItem
 from wellwon.core.model import Ruleset
@@ -24,6 +24,13 @@ Progress = Callable[[str, int, int], None]
 """Hears what is done: ``reading`` or ``running``, how much of it, and how much there is in all."""
 
 SHOWN: Final = 8
+
+
+class Part(Protocol):
+    """Some deals of a history. It may travel to another process."""
+
+    def deals(self) -> Iterator[tuple[str, list[tuple[int, DealItem]]]]:
+        """The deals with their changes, each with the time that the log had told when it came."""
 
 
 class Gathered(Protocol):
@@ -68,11 +75,8 @@ class Gathered(Protocol):
     def size(self, part: int) -> int:
         """How much a part is, in any unit."""
 
-    def only(self, part: int) -> Gathered:
-        """The same for a job on one part, which may travel to another process."""
-
-    def deals(self, part: int) -> Iterator[tuple[str, list[tuple[int, DealItem]]]]:
-        """The deals of a part with their changes, each with the time that the log had told when it came."""
+    def part(self, part: int) -> Part:
+        """A part by itself."""
 
 
 class Source(Protocol):
@@ -88,140 +92,154 @@ class Source(Protocol):
         """Read it. Raises what its files deserve."""
 
 
-@dataclass(slots=True)
-class _Part:
-    """What a part came to."""
+class Counting(Protocol):
+    """Whatever makes something of runs: in every process one counts, and one adds up what the others counted."""
 
-    runs: bytes
-    """The runs of its deals, encoded."""
+    def add(self, run: DealRun) -> None:
+        """Count a deal."""
+
+    def hand_over(self) -> Any:
+        """What was counted since this was asked last; it travels between processes."""
+
+    def take(self, counts: Any) -> None:
+        """Add what another one handed over."""
+
+
+C = TypeVar("C", bound=Counting)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What the deals of a part, or of all, came to."""
+
+    counts: Any = None
+    deals: int = 0
     changes: int = 0
     silent: int = 0
     """Deals without a history."""
     fields: Counter[str] = field(default_factory=Counter)
     currencies: Counter[str] = field(default_factory=Counter)
     stages: Counter[str] = field(default_factory=Counter)
+    """Changes to stages that no pipeline has."""
     failures: list[str] = field(default_factory=list)
 
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[DealRun]).decode
-
-
-def _run_part(job: tuple[Gathered, int, Policy, int]) -> _Part:
-    gathered, part, policy, end = job
-    # A rule's function does not travel between processes: its name does, and here it is again.
-    ruleset = compile_policy(replace(policy, specs=RULES))
-    follower, known = Follower(ruleset), _stages(ruleset)
-    found, runs, stages = _Part(b""), list[DealRun](), Counter[str]()
-    for deal, changes in gathered.deals(part):
-        for _, item in changes:
-            if isinstance(item, Change) and (stage := item.values.get("stage")) and stage not in known:
-                stages[stage] += 1
-        run = follower.follow(deal, changes, end)
-        if run is None:
-            found.silent += not changes
-            continue
-        runs.append(run)
-        found.changes += run.changes
-        found.fields.update(run.known)
-        found.currencies[run.currency] += 1
-    found.stages = stages
-    found.runs, found.failures = _encode(runs), follower.failures
-    return found
+    def take(self, other: _Counted) -> None:
+        self.deals += other.deals
+        self.changes += other.changes
+        self.silent += other.silent
+        self.fields.update(other.fields)
+        self.currencies.update(other.currencies)
+        self.stages.update(other.stages)
+        self.failures += other.failures
 
 
-class Runs:
-    """The runs of all deals, once: iterate, then read ``info``."""
+class _Runner:
+    """Runs parts: what a process needs for it is made once."""
 
-    def __init__(
-        self,
-        source: Source,
-        policy: Policy,
-        as_of: int | None,
-        workers: int,
-        progress: Progress,
-        stop: Callable[[], bool],
-    ) -> None:
-        self._source = source
-        self._policy = policy
-        self._as_of = as_of
-        self._workers = workers
-        self._progress = progress
-        self._stop = stop
-        self._info: HistoryInfo | None = None
+    def __init__(self, policy: Policy, count: Callable[[Policy], Counting], end: int) -> None:
+        # A rule's function does not travel between processes: its name does, and here it is again.
+        self.policy = replace(policy, specs=RULES)
+        self.ruleset = compile_policy(self.policy)
+        self.follower = Follower(self.ruleset)
+        self.stages = _stages(self.ruleset)
+        self.counting = count(self.policy)
+        self.end = end
 
-    @property
-    def info(self) -> HistoryInfo:
-        """What was read; there once the runs have been iterated."""
-        assert self._info is not None, "iterate the runs first"
-        return self._info
-
-    def __iter__(self) -> Iterator[DealRun]:
-        ruleset, travels = compile_policy(self._policy), replace(self._policy, specs=())
-        with (
-            tempfile.TemporaryDirectory(prefix="wellwon-", ignore_cleanup_errors=True) as folder,
-            Workers(self._workers, self._stop) as workers,
-        ):
-            gathered = self._source.gather(Path(folder), workers.spread, self._progress, self._stop)
-            end = gathered.last_at if self._as_of is None else self._as_of
-            total, deals = _Part(b""), 0
-            done, size = 0, sum(map(gathered.size, range(gathered.parts)))
-            parts = range(gathered.parts if gathered.complete else 0)
-            jobs = [(gathered.only(part), part, travels, end) for part in parts]
-            finished = 0
-            for number, part in enumerate(workers.spread(_run_part, jobs)):
-                finished += 1
-                done += gathered.size(number)
-                self._progress("running", done, size)
-                total.changes += part.changes
-                total.silent += part.silent
-                total.fields.update(part.fields)
-                total.currencies.update(part.currencies)
-                total.stages.update(part.stages)
-                total.failures += part.failures
-                runs = _decode(part.runs)
-                deals += len(runs)
-                yield from runs
-            self._info = HistoryInfo(
-                files=gathered.files,
-                rows=gathered.rows,
-                changes=total.changes,
-                rejected=sum(gathered.rejections.values()),
-                rejected_file=gathered.rejected_file,
-                first_at=gathered.first_at,
-                last_at=gathered.last_at,
-                as_of=end,
-                deals=deals,
-                partial=not gathered.complete or finished < gathered.parts,
-                fields=dict(sorted(total.fields.items())),
-                currencies=dict(total.currencies.most_common()),
-                notes=tuple(_notes(gathered, total, ruleset)),
-            )
+    def run(self, part: Part) -> _Counted:
+        """Follow the deals of a part."""
+        found, stages, known = _Counted(), self.stages, Counter[frozenset[str]]()
+        follow, add, end = self.follower.follow, self.counting.add, self.end
+        for deal, changes in part.deals():
+            for _, item in changes:
+                if isinstance(item, Change) and (stage := item.values.get("stage")) and stage not in stages:
+                    found.stages[stage] += 1
+            run = follow(deal, changes, end)
+            if run is None:
+                found.silent += not changes
+                continue
+            add(run)
+            found.deals += 1
+            found.changes += run.changes
+            known[run.known] += 1
+            found.currencies[run.currency] += 1
+        for fields, deals in known.items():
+            for name in fields:
+                found.fields[name] += deals
+        found.counts = self.counting.hand_over()
+        found.failures, self.follower.failures = self.follower.failures, []
+        return found
 
 
-def runs(
+@lru_cache(maxsize=1)
+def _runner(file: Path) -> _Runner:
+    """What every job of one history shares, from the file that it was put into."""
+    return _Runner(*pickle.loads(file.read_bytes()))
+
+
+def _run_part(job: tuple[Part, Path]) -> _Counted:
+    part, shared = job
+    return _runner(shared).run(part)
+
+
+def follow_all(
     source: Source,
     policy: Policy,
+    count: Callable[[Policy], C],
     as_of: int | None = None,
     workers: int = 2,
     progress: Progress = lambda what, done, total: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Runs:
-    """Run every deal of a history.
+) -> tuple[C, HistoryInfo]:
+    """Run every deal of a history; what was counted, and what was read.
 
     ``policy``: of the product's own patterns.
+    ``count``: makes what counts the runs; it travels to other processes, so a function of a module or a partial of one.
     ``as_of``: nothing after this instant (epoch milliseconds) is known; by default the end is the last change.
     ``stop``: once it says yes, what was begun is finished, the rest is left out, and ``info.partial`` says so.
-    Iterating raises what the source raises for files that cannot be used at all.
+    Raises what the source raises for files that cannot be used at all.
     """
-    return Runs(source, policy, as_of, workers, progress, stop)
+    counting, total = count(policy), _Counted()
+    with (
+        tempfile.TemporaryDirectory(prefix="wellwon-", ignore_cleanup_errors=True) as place,
+        Workers(workers, stop) as pool,
+    ):
+        folder = Path(place)
+        gathered = source.gather(folder, pool.spread, progress, stop)
+        end = gathered.last_at if as_of is None else as_of
+        shared = folder / "shared"
+        shared.write_bytes(pickle.dumps((replace(policy, specs=()), count, end)))
+        sizes = [gathered.size(part) for part in range(gathered.parts if gathered.complete else 0)]
+        jobs = [(gathered.part(part), shared) for part in range(len(sizes))]
+        done = finished = 0
+        for number, part in enumerate(pool.spread(_run_part, jobs)):
+            finished += 1
+            done += sizes[number]
+            progress("running", done, sum(sizes))
+            counting.take(part.counts)
+            total.take(part)
+    info = HistoryInfo(
+        files=gathered.files,
+        rows=gathered.rows,
+        changes=total.changes,
+        rejected=sum(gathered.rejections.values()),
+        rejected_file=gathered.rejected_file,
+        first_at=gathered.first_at,
+        last_at=gathered.last_at,
+        as_of=end,
+        deals=total.deals,
+        partial=not gathered.complete or finished < gathered.parts,
+        fields=dict(sorted(total.fields.items())),
+        currencies=dict(total.currencies.most_common()),
+        notes=tuple(_notes(gathered, total, compile_policy(policy))),
+    )
+    return counting, info
 
 
 def _stages(ruleset: Ruleset) -> frozenset[str]:
     return frozenset(stage for pipeline in ruleset.pipelines.values() for stage in pipeline.stages)
 
 
-def _notes(gathered: Gathered, total: _Part, ruleset: Ruleset) -> Iterator[str]:
+def _notes(gathered: Gathered, total: _Counted, ruleset: Ruleset) -> Iterator[str]:
     """What the data cannot show, in sentences."""
     if gathered.rejections:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(gathered.rejections.items()))

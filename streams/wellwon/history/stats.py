@@ -1,26 +1,21 @@
-"""Folds the runs of all deals into what a backtest says. Memory is bounded by rules, classes and periods, not deals."""
+"""What a backtest says, and what of it follows from the counts."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
 
-from wellwon.core.lifecycle import RETRACTED
-from wellwon.core.model import OFF, SHADOW
-from wellwon.core.rule import DEAL
+from wellwon.core.calendar import FiscalCalendar
 from wellwon.core.units import DAY
-from wellwon.history.course import BAD, DECIDED, LOST, SLIPPED, Course, days_between
-from wellwon.history.deal_run import DealRun, Flag, HistoryInfo
+from wellwon.history.course import DECIDED
+from wellwon.history.deal_run import HistoryInfo
 from wellwon.history.forecast import Borrowed, Calls
-from wellwon.history.interval import MIN_N, Share
-from wellwon.history.like_deals import Comparison, LikeDeals
-from wellwon.history.money import Rates
-from wellwon.history.retention import CHURNED, Fate, Retention
+from wellwon.history.interval import Share
+from wellwon.history.like_deals import Comparison
+from wellwon.history.retention import Retention
 from wellwon.history.wins import Wins
-from wellwon.policy import Policy
 
 WEEK: Final = 7 * DAY
 QUARTILES: Final = (0.25, 0.5, 0.75)
@@ -57,6 +52,15 @@ class RuleCounts:
     """Of the messages, those that nobody would have got."""
     retracted: int = 0
     """Alerts taken back because a correction explained them: they flag nothing."""
+
+    def take(self, other: RuleCounts) -> None:
+        """Add what was counted of other deals."""
+        self.became.update(other.became)
+        self.days_to_bad.update(other.days_to_bad)
+        self.severities.update(other.severities)
+        self.messages += other.messages
+        self.shadow += other.shadow
+        self.retracted += other.retracted
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class Backtest:
     """What wellwon would have said about this history, and what became of it."""
 
     info: HistoryInfo
+    calendar: FiscalCalendar
     since: int
     """Epoch milliseconds from which flags are judged; 0: all."""
     policy: str
@@ -140,126 +145,6 @@ class Backtest:
     def per_hundred_deals_week(self, messages: int) -> float:
         """Messages per 100 open deals and week."""
         return 100 * messages / self.deal_weeks if self.deal_weeks else 0.0
-
-
-class Tally:
-    """Counts runs. ``since``: flags before it belong to the training part and are not judged."""
-
-    def __init__(self, policy: Policy, fates: Mapping[str, Fate] | None = None, since: int = 0) -> None:
-        rates = Rates.of(policy)
-        calendar = policy.calendar.build()
-        self._policy = policy
-        self._calendar = calendar
-        self._since = since
-        self._rules: defaultdict[str, RuleCounts] = defaultdict(RuleCounts)
-        self._like = LikeDeals(calendar, since)
-        self._wins = Wins(calendar, rates)
-        self._borrowed = Borrowed(calendar, rates, {s.name: s.window_days for s in policy.segments})
-        self._calls = Calls(rates)
-        self._retention = Retention(dict(fates)) if fates is not None else None
-        self._deals: Counter[str] = Counter()
-        self._flagged = 0
-        self._open_ms = 0
-        self._owners: dict[str, tuple[int, int]] = {}
-
-    def add(self, run: DealRun) -> None:
-        """Count a deal."""
-        course = Course(run, self._calendar)
-        self._deals[STANDING[run.status]] += 1
-        self._time(course)
-        first = self._flags(run.flags)
-        # A rule in shadow tells nobody, so it is counted by itself and in no common figure.
-        told = [flag for flag in first.values() if flag.mode != SHADOW]
-        self._flagged += any(flag.family != DATA and flag.opened_at >= self._since for flag in told)
-        risky = [flag for flag in told if flag.family in AT_RISK]
-        if risky:
-            first[ANY] = min(risky, key=lambda flag: flag.opened_at)
-        self._like.add(course, {rule: flag.opened_at for rule, flag in first.items()})
-        for rule, flag in first.items():
-            if flag.opened_at >= self._since:
-                self._judge(self._rules[rule], course, flag)
-        self._wins.add(run)
-        self._borrowed.add(course)
-        self._calls.add(course)
-        if self._retention is not None:
-            before = [rule for rule, flag in first.items() if flag.opened_at <= course.closed_at]
-            self._retention.add(run, before)
-
-    def result(self, info: HistoryInfo) -> Backtest:
-        """What the counts come to."""
-        policy = self._policy
-        asked = [(spec, policy.rules[spec.name].mode) for spec in policy.specs if policy.rules[spec.name].mode != OFF]
-        return Backtest(
-            info=info,
-            since=self._since,
-            policy=f"{policy.file if policy.origins else 'the defaults'} ({policy.fingerprint})",
-            rules=tuple(self._rule(spec.name, spec.family, mode) for spec, mode in asked if spec.subject == DEAL),
-            groups=tuple(spec.name for spec, _ in asked if spec.subject != DEAL),
-            at_risk=self._rule(ANY, "", ""),
-            wins=self._wins,
-            borrowed=self._borrowed,
-            calls=self._calls,
-            retention=self._retention,
-            deals=self._deals,
-            flagged=self._flagged,
-            owner_weeks=sum(max(last - first, DAY) for first, last in self._owners.values()) / WEEK,
-            deal_weeks=self._open_ms / WEEK,
-            reporting=policy.reporting_currency,
-        )
-
-    def _time(self, course: Course) -> None:
-        run = course.run
-        begin, end = max(run.first_at, self._since), min(course.closed_at, run.ended_at)
-        if end < begin:
-            return
-        self._open_ms += end - begin
-        first, last = self._owners.get(run.owner, (begin, end))
-        self._owners[run.owner] = min(first, begin), max(last, end)
-
-    def _flags(self, flags: Iterable[Flag]) -> dict[str, Flag]:
-        """The first flag of each rule that was not taken back; counts messages on the way."""
-        first: dict[str, Flag] = {}
-        for flag in flags:
-            judged = flag.opened_at >= self._since
-            if flag.ended == RETRACTED:
-                self._rules[flag.rule].retracted += judged
-                continue
-            if judged and not flag.covered:
-                self._rules[flag.rule].messages += 1
-                self._rules[flag.rule].shadow += flag.mode == SHADOW
-            if flag.rule not in first or flag.opened_at < first[flag.rule].opened_at:
-                first[flag.rule] = flag
-        return first
-
-    def _judge(self, counts: RuleCounts, course: Course, flag: Flag) -> None:
-        became = course.flagged(flag.opened_at)
-        counts.became[became.outcome] += 1
-        counts.severities[flag.severity] += 1
-        if became.outcome in BAD:
-            counts.days_to_bad[max(0, days_between(flag.opened_at, became.at))] += 1
-
-    def _rule(self, rule: str, family: str, mode: str) -> RuleResult:
-        counts = self._rules[rule]
-        decided = sum(counts.became[outcome] for outcome in DECIDED)
-        bad = counts.became[LOST] + counts.became[SLIPPED]
-        return RuleResult(
-            rule=rule,
-            family=family,
-            mode=mode,
-            counts=counts,
-            precision=Share.of(bad, decided) if decided >= MIN_N else None,
-            comparison=self._like.compare(rule),
-            lead_days=quartiles(counts.days_to_bad) if bad >= MIN_N else None,
-            churn=self._churn(rule),
-        )
-
-    def _churn(self, rule: str) -> tuple[Share, Share] | None:
-        if self._retention is None:
-            return None
-        flagged, others = self._retention.flagged[rule], self._retention.unflagged(rule)
-        if flagged.total() < MIN_N or others.total() < MIN_N:
-            return None
-        return Share.of(flagged[CHURNED], flagged.total()), Share.of(others[CHURNED], others.total())
 
 
 STANDING: Final = ("open", "won", "lost", "deleted")

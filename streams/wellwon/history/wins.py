@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
-from wellwon.core.calendar import FiscalCalendar, Period
+from wellwon.core.calendar import Period
 from wellwon.core.win import EARNED, UNKNOWN
-from wellwon.history.deal_run import DealRun
+from wellwon.history.course import Course
 from wellwon.history.money import Money, Rates
 
 DAYS_LEFT: Final = (0, 1, 4, 8, 15, 31)
@@ -49,6 +49,15 @@ class PeriodWins:
     priced: int = 0
     """Wins of which the late concession is known, none included."""
 
+    def take(self, other: PeriodWins) -> None:
+        """Add what was counted of other deals."""
+        self.readings.update(other.readings)
+        self.value.update(other.value)
+        self.last_week.update(other.last_week)
+        self.conceded.update(other.conceded)
+        self.conceding += other.conceding
+        self.priced += other.priced
+
     @property
     def wins(self) -> int:
         """All wins of the period."""
@@ -69,8 +78,6 @@ class PeriodWins:
 class Wins:
     """Counts of wins."""
 
-    calendar: FiscalCalendar
-    rates: Rates
     periods: dict[int, PeriodWins] = field(default_factory=dict)
     """By the period's index."""
     facts: defaultdict[str, Counter[bool | None]] = field(default_factory=lambda: defaultdict(Counter))
@@ -82,18 +89,19 @@ class Wins:
     conceding_by_days_left: Counter[int] = field(default_factory=Counter)
     priced_by_days_left: Counter[int] = field(default_factory=Counter)
 
-    def add(self, run: DealRun) -> None:
+    def add(self, course: Course, rates: Rates) -> None:
         """Count a deal, if it is won."""
+        run = course.run
         win = run.win
         if win is None:
             return
-        period = self._period(self.calendar.period_of_day(win.date))
+        period = self._period(course.calendar.period_of_day(win.date))
         left = period.last_day - win.date
         period.readings[win.reading] += 1
         for fact in FACTS:
             self.facts[fact][getattr(win, fact)] += 1
         won: Money = Counter()
-        self.rates.add(won, run.amount, run.currency)
+        rates.add(won, run.amount, run.currency)
         period.value.update(won)
         if left < LAST_WEEK:
             period.last_week.update(won)
@@ -107,8 +115,23 @@ class Wins:
             if win.late_concession > 0:
                 period.conceding += 1
                 self.conceding_by_days_left[left_class] += 1
-                self.rates.add(period.conceded, win.late_concession, run.currency)
-                self.rates.add(self.conceded_by_days_left[left_class], win.late_concession, run.currency)
+                rates.add(period.conceded, win.late_concession, run.currency)
+                rates.add(self.conceded_by_days_left[left_class], win.late_concession, run.currency)
+
+    def take(self, other: Wins) -> None:
+        """Add what was counted of other deals."""
+        for index, theirs in other.periods.items():
+            mine = self.periods.setdefault(index, PeriodWins(theirs.label, theirs.first_day, theirs.last_day))
+            mine.take(theirs)
+        for fact, facts in other.facts.items():
+            self.facts[fact].update(facts)
+        for currency, value in other.value_by_day.items():
+            self.value_by_day[currency].update(value)
+        self.wins_by_day.update(other.wins_by_day)
+        for left, conceded in other.conceded_by_days_left.items():
+            self.conceded_by_days_left[left].update(conceded)
+        self.conceding_by_days_left.update(other.conceding_by_days_left)
+        self.priced_by_days_left.update(other.priced_by_days_left)
 
     def _period(self, period: Period) -> PeriodWins:
         found = self.periods.get(period.index)

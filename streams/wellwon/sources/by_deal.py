@@ -8,36 +8,23 @@ memory, gives its deals one after the other.
 from __future__ import annotations
 
 import os
-import zlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
-from wellwon.core.items import USER, DealItem
-from wellwon.sources.bulk_by_deal import (
-    Bulk,
-    Edit,
-    Item,
-    bulk_of,
-    crowded,
-    edits_of,
-    key_of_row,
-    keys_of_change,
-    marked,
-)
+from wellwon.core.items import USER
+from wellwon.sources.bulk_by_deal import Bulk, Edit, bulk_of, crowded, key_of_row, keys_of_change
 from wellwon.sources.change import Ignored, Rejected
 from wellwon.sources.history import Entry, Format, Layout, Options
 from wellwon.sources.kinds import CHANGES, Kind
 from wellwon.sources.line_pieces import Line, LineFile, open_lines
 from wellwon.sources.mapping import SourceView
+from wellwon.sources.part import Block, Part, Stretch, lay_down, part_of
 from wellwon.sources.table import Piece
-from wellwon.sources.told import Told
 from wellwon.sources.whole import open_table
 
 BLOCK: Final = 60_000
@@ -50,10 +37,6 @@ SHOWN: Final = 10
 
 Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 """Calls a function with each of some jobs, in whatever process, and gives the results in the order of the jobs."""
-
-_rows = msgspec.msgpack.Decoder(list[Entry])
-_lines = msgspec.msgpack.Decoder(list[Line])
-_encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +77,6 @@ class _Reading:
     folder: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Rows on disk, by part."""
-
-    file: str
-    offsets: tuple[int, ...]
-    """Where each part begins, and the end."""
-
-
 @dataclass(slots=True)
 class Read:
     """What a piece held."""
@@ -117,11 +91,6 @@ class Read:
     rejects: Path | None = None
     first_at: int = 0
     last_at: int = 0
-
-
-def part_of(deal: str, parts: int) -> int:
-    """The part that a deal is in."""
-    return zlib.crc32(deal.encode()) % parts
 
 
 def read_piece(job: _Reading) -> Read:
@@ -158,9 +127,9 @@ def read_piece(job: _Reading) -> Read:
             continue
         first, last, held = min(first, at), max(last, at), held + 1
         if held >= BLOCK:
-            found.blocks.append(_lay_down(rows, place, len(found.blocks)))
+            found.blocks.append(lay_down(rows, f"{place}-{len(found.blocks)}"))
             rows, held = [[] for _ in range(parts)], 0
-    found.blocks.append(_lay_down(rows, place, len(found.blocks)))
+    found.blocks.append(lay_down(rows, f"{place}-{len(found.blocks)}"))
     for group, together in enumerate(keys):
         if together:
             with (job.folder / f"keys-{group}-{os.getpid()}").open("ab") as out:
@@ -178,18 +147,9 @@ def _refuse(found: Read, row: Rejected, place: Path) -> None:
         out.write(row.record() + b"\n")
 
 
-def _lay_down(rows: list[list[Entry | Line]], place: Path, number: int) -> Block:
-    file = f"{place}-{number}"
-    offsets = [0]
-    with Path(file).open("wb") as out:
-        for some in rows:
-            offsets.append(offsets[-1] + (out.write(_encode(some)) if some else 0))
-    return Block(file, tuple(offsets))
-
-
 @dataclass(slots=True)
 class ByDeal:
-    """What the files held, by deal; whoever has it can give the deals of a part."""
+    """What the files held, by deal."""
 
     format: Format | None
     layouts: tuple[Layout, ...]
@@ -211,67 +171,24 @@ class ByDeal:
     bulk: dict[int, Bulk] = field(default_factory=dict)
     """Bulk edits, by part."""
 
-    def only(self, part: int) -> ByDeal:
-        """The same for a job on one part: it travels to another process without what only other parts need."""
-        return replace(self, bulk={part: self.bulk[part]} if part in self.bulk else {}, left_out=Counter(), rejected=[])
-
     def size(self, part: int) -> int:
         """How much there is in a part, in bytes on disk."""
-        return sum(block.offsets[part + 1] - block.offsets[part] for block in self.blocks)
+        return sum(block.size(part) for block in self.blocks)
 
-    def deals(self, part: int) -> Iterator[tuple[str, list[tuple[int, DealItem]]]]:
-        """The deals of a part with their changes, each with the time that the log had told when it came."""
-        bulk = self.bulk.get(part)
-        for deal, items in self._told(part, None):
-            if bulk is not None:
-                items = marked(deal, items, bulk)
-            yield deal, [(clock, item) for _, clock, item in items]
-
-    def edits(self, part: int, keys: frozenset[int]) -> Iterator[Edit]:
-        """The changes of a part that may be part of a bulk edit."""
-        for deal, items in self._told(part, keys):
-            yield from edits_of(deal, items, keys)
-
-    def _told(self, part: int, keys: frozenset[int] | None) -> Iterator[tuple[str, list[Item]]]:
-        if self.format is None:
-            yield from self._lines(part)
-            return
-        deals: dict[str, list[Entry]] = {}
-        for content in self._stored(part):
-            for entry in _rows.decode(content) if content else ():
-                deals.setdefault(entry.deal, []).append(entry)
-        labelled = any(ours.startswith("labels.") for ours in self.view.fields.values())
-        for deal, entries in deals.items():
-            if keys is not None and not any(key_of_row(entry.user, entry.at) in keys for entry in entries):
-                continue
-            items: list[Item] = []
-            for told in self.format.tell(deal, entries, self.layouts, self.view):
-                if isinstance(told, Told):
-                    items.append(((told.at, deal, len(items)), told.at, told.change(labelled=labelled)))
-            yield deal, items
-
-    def _lines(self, part: int) -> Iterator[tuple[str, list[Item]]]:
-        deals: dict[str, list[Item]] = {}
-        for number, (content, clock) in enumerate(zip(self._stored(part), self.clocks, strict=True)):
-            for one in _lines.decode(content) if content else ():
-                deals.setdefault(one.deal, []).append(((number, one.line, 0), max(clock, one.clock), one.item))
-        yield from deals.items()
-
-    def _stored(self, part: int) -> Iterator[bytes]:
-        for block in self.blocks:
-            start, end = block.offsets[part : part + 2]
-            if start == end:
-                yield b""
-                continue
-            with Path(block.file).open("rb") as file:
-                file.seek(start)
-                yield file.read(end - start)
+    def part(self, part: int) -> Part:
+        """A part by itself."""
+        stretches = tuple(
+            Stretch(number, block.file, block.offsets[part], block.offsets[part + 1], clock)
+            for number, (block, clock) in enumerate(zip(self.blocks, self.clocks, strict=True))
+            if block.size(part)
+        )
+        return Part(self.format, self.layouts, self.view, stretches, self.bulk.get(part))
 
 
-def edits_of_part(job: tuple[ByDeal, int, frozenset[int]]) -> list[Edit]:
+def edits_of_part(job: tuple[Part, frozenset[int]]) -> list[Edit]:
     """A job: what of a part may belong to a bulk edit."""
-    by_deal, part, keys = job
-    return list(by_deal.edits(part, keys))
+    part, keys = job
+    return list(part.edits(keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +264,7 @@ class Exports:
         keys = crowded((_keys(folder, group) for group in range(KEY_GROUPS)), limit)
         if not keys:
             return {}
-        jobs = [(by_deal, part, keys) for part in range(by_deal.parts)]
+        jobs = [(by_deal.part(part), keys) for part in range(by_deal.parts)]
         found = (edit for edits in spread(edits_of_part, jobs) for edit in edits)
         return bulk_of(found, limit, partial(part_of, parts=by_deal.parts))
 

@@ -54,7 +54,7 @@ def _time(backtest: Backtest) -> Iterator[str]:
                 f"It is {months} months long, which is as far back as Salesforce shows field history: older moves are "
                 "missing, not absent."
             )
-    calendar = backtest.wins.calendar
+    calendar = backtest.calendar
     periods = calendar.period_of(info.last_at).index - calendar.period_of(info.first_at).index + 1
     if periods < 3:
         touched = f"{periods} {calendar.kind}{'s' if periods > 1 else ''}"

@@ -77,7 +77,7 @@ def _second_lines(backtest: Backtest) -> Iterator[str]:
         yield f"{known:,} of {wins:,} wins can be read: too few for a rate of how they were won."
     last = last_week(backtest)
     if last is not None and wins >= MIN_N:
-        yield f"{percent(last)} of the value won came in the last seven days of its {backtest.wins.calendar.kind}."
+        yield f"{percent(last)} of the value won came in the last seven days of its {backtest.calendar.kind}."
     if not backtest.rated:
         yield "The history is shorter than four weeks: too short for messages a week."
     elif backtest.owner_weeks and backtest.rules:
