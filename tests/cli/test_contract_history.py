@@ -16,7 +16,7 @@ from wellwon.core.items import Change, Clock, PolicyRecord, Reclassified
 from wellwon.core.rollup import Rollup
 from wellwon.deliver.items import read_alert, read_reply, read_win
 from wellwon.policy import compile_text
-from wellwon.runtime.deadletters import DeadLetter
+from wellwon.runtime.deadletters import DeadLetter, decode_closed
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 RECORDS = sorted((SCHEMAS / "history").glob("*/*.json"))
@@ -48,7 +48,10 @@ def _reply(value: bytes) -> None:
 
 
 def _dead_letter(value: bytes) -> None:
-    assert DeadLetter.decode(0, value).reason == json.loads(value)["reason"]
+    if closed := decode_closed(value):
+        assert [*closed] == json.loads(value)["letters"]
+    else:
+        assert DeadLetter.decode(0, value).reason == json.loads(value)["reason"]
 
 
 def _reread(value: bytes) -> None:

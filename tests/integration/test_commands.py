@@ -143,3 +143,33 @@ def test_dead_letters_are_listed_shown_and_sent_again(site: Callable[[str], Site
     said = wellwon("dead-letters", "redrive", stdin="n\n")
     assert said.code == 0, said.error
     assert said.output == "2 came from a file (standard input): mend it and ingest it again\nnothing to send\n"
+
+    assert wellwon("dead-letters", "dismiss", "--reason", reason, stdin="n\n").code == 1
+    assert wellwon("dead-letters", "dismiss", "--reason", reason, "--yes").output == "dismissed 1 dead letter\n"
+    (left,) = json.loads(wellwon("dead-letters", "list", "--json").output)
+    assert left == listed[1]
+    kept = json.loads(wellwon("dead-letters", "list", "--all", "--json").output)
+    assert [letter["number"] for letter in kept] == [letter["number"] for letter in listed]
+    assert (kept[0]["closed"].split()[0], kept[1]["closed"]) == ("dismissed", None)
+    assert "1 more were sent again or dismissed" in wellwon("dead-letters", "list").error
+    assert f"dead letter {number} was dismissed" in wellwon("dead-letters", "redrive", "--number", number).error
+    assert "there is no dead letter 99" in wellwon("dead-letters", "dismiss", "--number", "99", "--yes").error
+
+
+def test_what_was_sent_again_is_open_no_more(site: Callable[[str], Site]) -> None:
+    wellwon = site("cli-redrive")
+    assert "there is no topic cli-redrive.dead-letters" in wellwon("dead-letters", "list").error
+    assert wellwon("topics", "create").code == 0
+    assert wellwon("dead-letters", "list").output == "no open dead letters\n"
+    live.produce(wellwon.settings, [(b"d1", b"{")])
+    worker = live.Worker(wellwon.settings).start()
+    try:
+        live.wait_for_the_end(wellwon.settings)
+        assert wellwon("dead-letters", "redrive", "--yes").output == "sent 1 record\n"
+        live.wait_for_the_end(wellwon.settings)
+        (again,) = json.loads(wellwon("dead-letters", "list", "--json").output)
+        assert again["number"] > 0, "it was refused again, and that is a letter of its own"
+        kept = json.loads(wellwon("dead-letters", "list", "--all", "--json").output)
+        assert [str(letter["closed"]).split()[0] for letter in kept] == ["redriven", "None"]
+    finally:
+        worker.stop()

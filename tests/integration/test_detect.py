@@ -171,6 +171,7 @@ def test_redrive_sends_the_originals_back(live: Settings, start: Start) -> None:
     wait_for_the_end(live)
     assert deadletters.redrive(live, deadletters.read(live)) == (1, 1)
     until(lambda: worker.metrics()["wellwon_dead_letters_total"] == 3, "the redriven letter to be refused again")
+    assert [letter.closed is None for letter in deadletters.read(live)] == [False, True, True]
     raw = orjson.loads(read(live, topics.DEAD_LETTERS)[0].value() or b"")
     assert base64.b64decode(raw["value"]) == b"{"
     assert worker.stop() == 0

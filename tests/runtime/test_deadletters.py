@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 
 from wellwon.core.output import DeadLetter as Refused
 from wellwon.runtime import topics
-from wellwon.runtime.deadletters import MAX_ORIGINAL_BYTES, DeadLetter, encode
+from wellwon.runtime.deadletters import (
+    MAX_ORIGINAL_BYTES,
+    REDRIVEN,
+    DeadLetter,
+    decode_closed,
+    encode,
+    encode_closed,
+    redrive,
+)
+from wellwon.runtime.embedded import EmbeddedBroker
+
+from .test_ingest import log
 
 AT = 1_790_000_000_000
 
@@ -47,3 +58,21 @@ def test_one_that_cannot_be_copied_says_where_it_is() -> None:
     fields = orjson.loads(encode(refused, "t", 1, AT))
     assert (fields["value"], fields["size"]) == (None, MAX_ORIGINAL_BYTES + 1)
     assert (fields["topic"], fields["partition"], fields["offset"]) == ("t", 1, 7)
+
+
+def test_a_letter_closes_nothing_and_a_closing_names_its_letters() -> None:
+    assert decode_closed(encode(Refused(b"d", b"{", 7, "not_json", ""), "t", 1, AT)) == {}
+    closed = decode_closed(encode_closed(REDRIVEN, [3, 5], AT))
+    assert {number: one.how for number, one in closed.items()} == {3: REDRIVEN, 5: REDRIVEN}
+
+
+def test_what_was_written_for_a_partition_goes_back_to_it() -> None:
+    with EmbeddedBroker() as broker:
+        settings = broker.settings()
+        broker.declare(settings)
+        refused = Refused(None, b"a clock that was refused", 7, "bad_value", "")
+        letters = [
+            DeadLetter.decode(number, encode(refused, settings.topic(topics.CHANGES), 2, AT)) for number in range(9)
+        ]
+        assert redrive(settings, letters) == (9, 0)
+        assert {number: len(records) for number, records in log(settings).items()} == {0: 0, 1: 0, 2: 9, 3: 0}

@@ -187,6 +187,7 @@ def examples() -> dict[str, dict[str, Any]]:
     found["reread.v1.entity"] = _lost()
     found["reply.v1"] = _answered(found["alert.v1.opened"])
     found["dead-letter.v1"] = _refused()
+    found["dead-letter.v1.closed"] = _closed()
     return {f"{name}.json": example for name, example in found.items()}
 
 
@@ -213,6 +214,14 @@ def _lost() -> dict[str, Any]:
 
     at = parse_instant("2026-11-20T10:00:00Z")
     return Reread(entity="Opportunity", source="salesforce", at=at, why="overflow", id="sf:0000046e-16:1").event()
+
+
+def _closed() -> dict[str, Any]:
+    """What stands in the topic after a redrive."""
+    from wellwon.runtime.deadletters import REDRIVEN, encode_closed
+
+    closed: dict[str, Any] = json.loads(encode_closed(REDRIVEN, [0], parse_instant("2026-09-10T15:20:00Z")))
+    return closed
 
 
 def _refused() -> dict[str, Any]:

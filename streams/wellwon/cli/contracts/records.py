@@ -103,7 +103,28 @@ def win() -> Schema:
 
 
 def dead_letter() -> Schema:
-    """``dead-letter.v1``: what could not be processed."""
+    """``dead-letter.v1``: what could not be processed, and what closes it."""
+    doc = "What could not be processed. A letter is open until a later record closes it."
+    return {"title": DEAD_LETTER_SCHEMA, "description": doc, "oneOf": [_letter(), _closing()]}
+
+
+def _closing() -> Schema:
+    from wellwon.runtime.deadletters import DISMISSED, REDRIVEN
+
+    properties = {
+        "at": instant("When they were closed."),
+        "closed": words("The originals were sent again, or nothing more needs to be done.", (REDRIVEN, DISMISSED)),
+        "letters": {
+            "type": "array",
+            "description": "Offsets of the letters in this topic.",
+            "items": {"type": "integer", "minimum": 0},
+            "minItems": 1,
+        },
+    }
+    return record(properties, tuple(properties), "Letters that are open no more; without a key.")
+
+
+def _letter() -> Schema:
     properties = {
         "at": instant("When it was refused."),
         "topic": text("Where it was read: a topic, or file:NAME where `wellwon ingest` read it."),
@@ -121,7 +142,7 @@ def dead_letter() -> Schema:
         "value": maybe({**BASE64, "description": "The value as it came; null where there was none, or too much."}),
     }
     doc = "A record that could not be applied, as it came, or a rule that failed on it."
-    return {"title": DEAD_LETTER_SCHEMA, **record(properties, tuple(properties), doc)}
+    return record(properties, tuple(properties), doc)
 
 
 def reread() -> Schema:
