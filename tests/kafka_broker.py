@@ -19,7 +19,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -115,7 +115,8 @@ class External:
 class Docker:
     """The official image in a container."""
 
-    def __init__(self, data: Path, *, cpu: int | None = None) -> None:
+    def __init__(self, data: Path, *, cpu: int | None = None, more: Mapping[str, str] | None = None) -> None:
+        self.more = more or {}
         self.port = free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.name = f"wellwon-test-{uuid.uuid4().hex[:8]}"
@@ -130,10 +131,11 @@ class Docker:
         if self.created:
             self._docker("start", self.name)
         else:
-            settings = properties(self.port, free_port(), "/tmp/kafka-logs")
+            settings = properties(self.port, free_port(), "/tmp/kafka-logs", self.more)
             flags = [] if self.cpu is None else ["--cpuset-cpus", str(self.cpu)]
             for key, value in settings.items():
-                flags += ["-e", f"KAFKA_{key.upper().replace('.', '_')}={value}"]
+                name = key.upper().replace("_", "__").replace("-", "___").replace(".", "_")
+                flags += ["-e", f"KAFKA_{name}={value}"]
             self._docker("run", "-d", "--name", self.name, "--network", "host", *flags, f"apache/kafka:{VERSION}")
             self.created = True
         wait_until_up(self.bootstrap)
@@ -162,7 +164,7 @@ class Docker:
 class Java:
     """The broker's own jars, run by the machine's Java."""
 
-    def __init__(self, data: Path, *, cpu: int | None = None) -> None:
+    def __init__(self, data: Path, *, cpu: int | None = None, more: Mapping[str, str] | None = None) -> None:
         self.data = data
         self.port = free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
@@ -170,7 +172,7 @@ class Java:
         self.config = data / "server.properties"
         self.process: subprocess.Popen[bytes] | None = None
         data.mkdir(parents=True, exist_ok=True)
-        lines = properties(self.port, free_port(), str(data / "log"))
+        lines = properties(self.port, free_port(), str(data / "log"), more or {})
         self.config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
         self.classpath = f"{jars()}{os.sep}*"
         self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self.config)).wait(timeout=60)
@@ -220,9 +222,9 @@ class Java:
         self.kill()
 
 
-def properties(port: int, controller: int, log_dir: str) -> dict[str, str]:
-    """Return the configuration of a single KRaft node that serves clients on `port`."""
-    return {
+def properties(port: int, controller: int, log_dir: str, more: Mapping[str, str]) -> dict[str, str]:
+    """Return the configuration of a single KRaft node that serves clients on `port`; `more` is added to lists in it."""
+    lines = {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
@@ -239,6 +241,7 @@ def properties(port: int, controller: int, log_dir: str) -> dict[str, str]:
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
     }
+    return lines | {key: f"{lines[key]},{value}" if key in lines else value for key, value in more.items()}
 
 
 def jars() -> Path:
@@ -268,14 +271,17 @@ def docker_answers() -> bool:
     return False
 
 
-def broker(data: Path, *, cpu: int | None = None) -> Broker:
-    """Return a broker, not started, that keeps its data under `data`; `cpu` pins it to one core."""
-    if bootstrap := os.environ.get("WELLWON_TEST_KAFKA"):
+def broker(data: Path, *, cpu: int | None = None, more: Mapping[str, str] | None = None) -> Broker:
+    """Return a broker, not started, that keeps its data under `data`; `cpu` pins it to one core.
+
+    ``more`` is configuration of its own, which a broker that somebody else runs cannot be given.
+    """
+    if not more and (bootstrap := os.environ.get("WELLWON_TEST_KAFKA")):
         return External(bootstrap)
     if docker_answers():
-        return Docker(data, cpu=cpu)
+        return Docker(data, cpu=cpu, more=more)
     if shutil.which("java") and shutil.which("mvn"):
-        return Java(data, cpu=cpu)
+        return Java(data, cpu=cpu, more=more)
     raise NoBroker(
         "these tests need a Kafka broker. Install a Docker engine, or Java 17 with Maven"
         " (apt-get install openjdk-17-jre-headless maven), or set WELLWON_TEST_KAFKA=host:port"
@@ -283,9 +289,9 @@ def broker(data: Path, *, cpu: int | None = None) -> Broker:
 
 
 @contextmanager
-def running(data: Path, *, cpu: int | None = None) -> Iterator[Broker]:
+def running(data: Path, *, cpu: int | None = None, more: Mapping[str, str] | None = None) -> Iterator[Broker]:
     """Run a broker for the length of a ``with`` block."""
-    node = broker(data, cpu=cpu)
+    node = broker(data, cpu=cpu, more=more)
     node.start()
     try:
         yield node

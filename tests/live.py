@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
@@ -69,6 +69,8 @@ class Worker:
     settings: Settings
     command: tuple[str, ...] = REAL
     process: subprocess.Popen[bytes] | None = None
+    variables: dict[str, str] = field(default_factory=dict)
+    """What its environment has beside the settings; empty: has not."""
 
     @property
     def log(self) -> Path:
@@ -78,7 +80,9 @@ class Worker:
     def start(self) -> Worker:
         """Start it, and return at once."""
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen(self.command, env=environment(self.settings), stdout=out, stderr=out)
+            given = environment(self.settings) | self.variables
+            given = {name: value for name, value in given.items() if value or name not in self.variables}
+            self.process = subprocess.Popen(self.command, env=given, stdout=out, stderr=out)
         return self
 
     def ready(self) -> bool:

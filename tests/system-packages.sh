@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the tests need that Python's packages cannot bring: Prometheus and its Alertmanager, Docker's compose, a browser,
-# and a Kafka broker or what makes one. Installs it where it may (Debian or Ubuntu, as root); says what to install where it may not.
+# OpenSSL, and a Kafka broker or what makes one. Installs it where it may (Debian or Ubuntu, as root); says what to install where it may not.
 set -euo pipefail
 
 packages=()
@@ -23,6 +23,10 @@ fi
 if ! has chromium && ! has chromium-browser && ! has google-chrome; then
   packages+=(chromium)
   say+=('Chromium, which looks at the report of a backtest (apt install chromium; macOS: brew install --cask chromium)')
+fi
+if ! has openssl; then
+  packages+=(openssl)
+  say+=('OpenSSL 3, which signs the certificates of a broker behind TLS (apt or brew install openssl)')
 fi
 if [ -z "${WELLWON_TEST_KAFKA:-}" ] && ! docker info >/dev/null 2>&1 && ! { has java && has mvn; }; then
   packages+=(openjdk-17-jre-headless maven)

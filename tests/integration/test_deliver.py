@@ -194,6 +194,18 @@ def test_the_next_takes_over_when_the_first_stops(desk: Desk, start: Callable[..
     second.signal(signal.SIGTERM)
 
 
+def test_a_worker_of_an_older_epoch_is_refused(desk: Desk, start: Callable[..., Worker]) -> None:
+    desk.worker.stop()
+    later = start(replace(desk.settings, epoch=1), *DELIVER).wait_ready()
+    produce(desk.settings, alerts(3, 1), topics.ALERTS)
+    until(lambda: len(desk.hook.taken) == 3, "the alerts")
+    assert later.stop() == 0
+    worker = start(desk.settings, *DELIVER)
+    until(lambda: worker.exit_code is not None, "the worker to refuse")
+    assert worker.exit_code == 1
+    assert "set WELLWON_EPOCH=1" in worker.tail()
+
+
 def test_secrets_are_named_when_missing_and_never_logged(
     desk: Desk, start: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:

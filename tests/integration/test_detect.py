@@ -210,6 +210,17 @@ def test_a_recreated_topic_is_refused_until_the_epoch_is_raised(live: Settings, 
     assert worker.stop() == 0
 
 
+def test_a_worker_of_an_older_epoch_is_refused(live: Settings, start: Start) -> None:
+    with_history(replace(live, epoch=1), start)
+    before = read(live, topics.STATE)
+    assert "was written with WELLWON_EPOCH=1, and here it is 0: set WELLWON_EPOCH=1" in refused(live, start)
+    for path in live.data.rglob("*.checkpoint"):
+        path.unlink()
+    assert "set WELLWON_EPOCH=1" in refused(live, start)
+    assert len(read(live, topics.STATE)) == len(before)
+    with_history(replace(live, epoch=1), start)
+
+
 def test_a_shorter_log_is_refused_where_there_are_no_topic_ids(live: Settings, start: Start) -> None:
     with_history(live, start)
     ahead = PREFIX.pack(VERSION, 0, 1, 1_000_000, -1)

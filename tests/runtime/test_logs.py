@@ -6,8 +6,9 @@ import logging
 import sys
 
 import orjson
+import pytest
 
-from wellwon.runtime.logs import STARTING_S, JsonLines, OfInterest, TextLines
+from wellwon.runtime.logs import STARTING_S, Discreet, JsonLines, OfInterest, TextLines
 
 
 def record(**extra: object) -> logging.LogRecord:
@@ -50,3 +51,13 @@ def test_a_warning_of_a_service_is_faust_s() -> None:
     warning = record(msg="[^-Consumer]: slow", args=(), name="abc", levelno=logging.WARNING)
     assert OfInterest().filter(warning)
     assert warning.name == "faust"
+
+
+@pytest.mark.parametrize("secret", ["s3cret", "qu\"o'te\\s", "günther", "new\nline"])
+def test_secrets_are_masked_however_they_are_written(secret: str) -> None:
+    config = {"sasl_plain_password": secret, "payload": b"\0user\0" + secret.encode()}
+    for lines in (TextLines(), JsonLines("w1")):
+        line = Discreet(lines, [secret]).format(record(msg="%s %r %s", args=(config, secret, secret), given=secret))
+        for written in (secret, repr(secret)[1:-1], orjson.dumps(secret).decode()[1:-1], repr(secret.encode())[2:-1]):
+            assert written not in line
+        assert "sasl_plain_password" in line

@@ -37,7 +37,7 @@ def test_everything_that_is_wrong_is_in_one_message(tmp_path: Path) -> None:
         "WELLWON_PARTITIONS='zero': expected a whole number from 1 to 1000",
         "WELLWON_CLOCK='sundial': expected one of wall, log",
         "WELLWON_HTTP='here': expected host:port",
-        "WELLWON_KAFKA_PASSWORD is not set",
+        "WELLWON_KAFKA_PASSWORD (or _FILE) is not set",
         "WELLWON_KAFKA_CERT and WELLWON_KAFKA_KEY go together",
         "WELLWON_DECLARE_TOPICS='maybe': expected one of yes, no",
     ):
@@ -54,3 +54,20 @@ def test_every_setting_is_described() -> None:
     described = Settings.describe()
     assert len(described) == len(Settings.__dataclass_fields__)
     assert all(name.startswith("WELLWON_") and text for name, _, text in described)
+
+
+def test_a_secret_may_be_in_a_file_and_is_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("s3cret\n")
+    given = {"WELLWON_KAFKA": "a:1", "WELLWON_KAFKA_SECURITY": "sasl-tls", "WELLWON_KAFKA_USER": "u"}
+    settings = Settings.from_environment(given | {"WELLWON_KAFKA_PASSWORD_FILE": str(file)})
+    assert settings.kafka_password == "s3cret"
+    assert "s3cret" not in repr(settings)
+    assert Settings.unknown(given | {"WELLWON_KAFKA_PASSWORD_FILE": str(file)}) == []
+
+    for name, said in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(SettingsError, match=f"WELLWON_KAFKA_PASSWORD_FILE=.*cannot be read .{said}"):
+            Settings.from_environment(given | {"WELLWON_KAFKA_PASSWORD_FILE": str(name)})
+    file.write_text("\n")
+    with pytest.raises(SettingsError, match="the file is empty"):
+        Settings.from_environment(given | {"WELLWON_KAFKA_PASSWORD_FILE": str(file)})

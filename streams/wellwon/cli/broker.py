@@ -1,27 +1,23 @@
-"""Whether a broker answers at all, asked before a client tries for a minute."""
+"""Whether a broker lets us in at all, asked before a client tries for a minute."""
 
 from __future__ import annotations
 
-import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from wellwon.cli.failure import Failed
 
 if TYPE_CHECKING:
     from wellwon.runtime.settings import Settings
 
-CONNECT_S: Final = 3.0
-
 
 def must_answer(settings: Settings) -> None:
-    """Raise `Failed`, in one line, where none of the bootstrap servers can be connected to."""
+    """Raise `Failed`, in one line, where none of the bootstrap servers lets us in."""
+    from wellwon.runtime import handshake
+
     said = []
     for server in settings.kafka.split(","):
-        host, _, port = server.rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
-        except OSError as error:
-            said.append(f"{server} does not answer: {error.strerror or error}")
-        else:
+        found = handshake.problem(settings, server)
+        if found is None:
             return
-    raise Failed("Kafka: " + "; ".join(said) + ". Is the broker running, is WELLWON_KAFKA right?")
+        said.append(str(found))
+    raise Failed("Kafka: " + "; ".join(said))

@@ -24,7 +24,8 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
     """Return a context that trusts the configured authorities and presents the configured certificate."""
     context = ssl.create_default_context(cafile=str(settings.kafka_ca) if settings.kafka_ca else None)
     if settings.kafka_cert and settings.kafka_key:
-        context.load_cert_chain(str(settings.kafka_cert), str(settings.kafka_key))
+        # Without a password OpenSSL would ask for one on the terminal.
+        context.load_cert_chain(str(settings.kafka_cert), str(settings.kafka_key), password="")
     return context
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from wellwon.deliver.crm_facts import HUBSPOT, SALESFORCE, SYSTEMS, writes_of
 from wellwon.policy.delivery import Crm
-from wellwon.runtime.secrets import FILE, secret
-from wellwon.runtime.settings import Settings, SettingsError
+from wellwon.runtime.secrets import secret
+from wellwon.runtime.settings import FILE, Settings, SettingsError
 from wellwon.sinks.crm import CrmTransport
 from wellwon.sinks.guard import check_url
 from wellwon.sinks.http import Client

@@ -5,7 +5,6 @@ Nothing is changed. The states are read as a worker reads them at its start, so 
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -23,11 +22,10 @@ from kafka.errors import (
 
 from wellwon.core.state import NewerState
 from wellwon.policy import PolicyError
-from wellwon.runtime import policy_record, restore, topics
+from wellwon.runtime import handshake, policy_record, restore, topics
 from wellwon.runtime.policy_file import read_policy
 from wellwon.runtime.settings import Settings, SettingsError
 
-CONNECT_S: Final = 3.0
 NO_COORDINATOR: Final = (NotCoordinatorError, CoordinatorNotAvailableError, CoordinatorLoadInProgressError)
 PYTHON: Final = (3, 11)
 VERSIONS: Final[dict[str, tuple[str, str]]] = {
@@ -80,7 +78,7 @@ def examine(environment: Mapping[str, str] | None = None, *, quick: bool = False
             yield from _group(settings, topics.ROLLUP, "rollup")
             yield from _in_force(settings)
     except KafkaError as error:
-        remedy = "see the broker's log; for a refused login check WELLWON_KAFKA_SECURITY, _USER, _PASSWORD, _CA"
+        remedy = "see the broker's log; which rights a user needs is in docs/operations.md"
         yield Verdict("broker", "wrong", f"{type(error).__name__}: {error}", remedy)
 
 
@@ -136,14 +134,12 @@ def _in_force(settings: Settings) -> Iterator[Verdict]:
 
 def _servers(settings: Settings) -> Iterator[Verdict]:
     for server in settings.kafka.split(","):
-        host, _, port = server.rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
-        except OSError as error:
-            remedy = "is the broker running, is WELLWON_KAFKA right, does a firewall stand between?"
-            yield Verdict("broker", "wrong", f"{server} does not answer: {error.strerror or error}", remedy)
+        found = handshake.problem(settings, server)
+        if found is not None:
+            yield Verdict("broker", "wrong", found.said, found.remedy)
         else:
-            yield Verdict("broker", "good", f"{server} answers")
+            how = "" if settings.kafka_security == "plaintext" else f", by {settings.kafka_security}"
+            yield Verdict("broker", "good", f"{server} answers{how}")
 
 
 def _broker(settings: Settings) -> Iterator[Verdict]:

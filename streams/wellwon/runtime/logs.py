@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -74,10 +75,29 @@ class TextLines(logging.Formatter):
         return super().formatMessage(record) + fields
 
 
+class Discreet(logging.Formatter):
+    """Puts stars where a line holds a secret: at debug, Kafka's clients show all that they were given."""
+
+    def __init__(self, lines: logging.Formatter, secrets: Iterable[str]) -> None:
+        super().__init__()
+        self._lines = lines
+        written = {form for text in secrets for form in (text, repr(text)[1:-1], repr(text.encode())[2:-1])}
+        written |= {orjson.dumps(form).decode()[1:-1] for form in written}
+        self._secrets = sorted(written, key=len, reverse=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = self._lines.format(record)
+        for secret in self._secrets:
+            line = line.replace(secret, "***")
+        return line
+
+
 def set_up(settings: Settings) -> None:
     """Send all log lines to standard error, in the form the settings ask for."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines(settings.instance) if settings.log == "json" else TextLines())
+    lines = JsonLines(settings.instance) if settings.log == "json" else TextLines()
+    handler.setFormatter(Discreet(lines, settings.secrets()))
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     if level > logging.DEBUG:
         handler.addFilter(OfInterest())

@@ -135,6 +135,7 @@ def restore(
             results[partition] = found
             if (begin := max(start, found_at)) < end:
                 _read_tail(consumer, topic, partition, begin, found)
+            _refuse_older_epoch(settings, topic, found)
             if state in topics.FLOWS:
                 _check(settings, source, consumer, partition, found, topics.FLOWS[state])
         return results
@@ -212,6 +213,19 @@ def _outlived(tombstone: Message, state: bytes | None) -> bool:
     """Tell whether a tombstone comes from a worker that should have been gone when the state was written."""
     by = [int(number) for name, number in tombstone.headers() or () if name == GENERATION]
     return bool(by) and state is not None and by[0] < read_prefix(state).generation
+
+
+def _refuse_older_epoch(settings: Settings, topic: str, found: Restored) -> None:
+    """Refuse to go on where a later epoch wrote: what we write would count as older, and its work be done again."""
+    epochs = {value[1:5] for value in found.store.values()}
+    newest = int.from_bytes(max(epochs, default=b""), "big")
+    if found.lineage is not None:
+        newest = max(newest, found.lineage.epoch)
+    if newest > settings.epoch:
+        raise Refused(
+            f"{topic} was written with WELLWON_EPOCH={newest}, and here it is {settings.epoch}: set"
+            f" WELLWON_EPOCH={newest}, for every worker alike; an epoch never goes back"
+        )
 
 
 def _check(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-FILE = "_FILE"
+from wellwon.runtime.settings import FILE
 
 
 def secret(variable: str, environment: Mapping[str, str] | None = None) -> Callable[[], str] | None:

@@ -20,14 +20,32 @@ from typing import Any, Literal
 PREFIX = "WELLWON_"
 OTHERS = (PREFIX + "TEST_", PREFIX + "SINK_", PREFIX + "CRM_", PREFIX + "_")
 """What variables begin with that are no settings: of the tests, and the secrets of the policy's sinks and CRMs."""
+FILE = "_FILE"
+"""What follows the name of a secret's variable where a file holds it."""
 
 
 class SettingsError(ValueError):
     """One or more settings are missing or wrong; the message lists all of them."""
 
 
-def _setting(default: Any, doc: str, parse: Callable[[str], Any] = str, **limits: Any) -> Any:
-    return field(default=default, metadata={"doc": doc, "parse": parse, **limits})
+def _setting(
+    default: Any, doc: str, parse: Callable[[str], Any] = str, *, required: bool = False, secret: bool = False
+) -> Any:
+    about = {"doc": doc, "parse": parse, "required": required, "secret": secret}
+    return field(default=default, metadata=about, repr=not secret)
+
+
+def _from_file(variable: str, source: Mapping[str, str], wrong: list[str]) -> str:
+    """A secret out of the file that a variable names; empty where there is none."""
+    if not (name := source.get(variable, "").strip()):
+        return ""
+    try:
+        if text := Path(name).expanduser().read_text(encoding="utf-8").strip():
+            return text
+        wrong.append(f"{variable}={name!r}: the file is empty")
+    except (OSError, UnicodeDecodeError) as error:
+        wrong.append(f"{variable}={name!r}: cannot be read ({getattr(error, 'strerror', None) or 'not text'})")
+    return ""
 
 
 def _servers(text: str) -> str:
@@ -185,19 +203,23 @@ class Settings:
         for item in fields(cls):
             name = PREFIX + item.name.upper()
             text = source.get(name, "").strip()
+            if not text and item.metadata["secret"]:
+                text = _from_file(name + FILE, source, wrong)
             if text:
                 try:
                     values[item.name] = item.metadata["parse"](text)
                 except ValueError as error:
-                    shown = "***" if item.metadata.get("secret") else repr(text)
+                    shown = "***" if item.metadata["secret"] else repr(text)
                     wrong.append(f"{name}={shown}: expected {error} ({item.metadata['doc']})")
-            elif item.metadata.get("required"):
+            elif item.metadata["required"]:
                 wrong.append(f"{name} is not set: {item.metadata['doc']}")
         security = values.get("kafka_security", "plaintext")
         if security.startswith("sasl"):
             for name in ("kafka_user", "kafka_password"):
                 if not values.get(name):
-                    wrong.append(f"{PREFIX}{name.upper()} is not set, and {PREFIX}KAFKA_SECURITY={security} needs it")
+                    either = f" (or {FILE})" if name == "kafka_password" else ""
+                    needs = f"and {PREFIX}KAFKA_SECURITY={security} needs it"
+                    wrong.append(f"{PREFIX}{name.upper()}{either} is not set, {needs}")
         if ("kafka_cert" in values) != ("kafka_key" in values):
             wrong.append(f"{PREFIX}KAFKA_CERT and {PREFIX}KAFKA_KEY go together: set both or none")
         if wrong:
@@ -209,6 +231,7 @@ class Settings:
         """Say which variables look like settings and are none, each with what was probably meant."""
         source = os.environ if environment is None else environment
         known = {PREFIX + item.name.upper() for item in fields(cls)}
+        known |= {PREFIX + item.name.upper() + FILE for item in fields(cls) if item.metadata["secret"]}
         found = []
         for name in sorted(source):
             if name.startswith(PREFIX) and name not in known and not name.startswith(OTHERS):
@@ -219,10 +242,17 @@ class Settings:
     @classmethod
     def describe(cls) -> list[tuple[str, str, str]]:
         """Return (variable, default, what it is) of each setting, in order."""
-        return [
-            (PREFIX + item.name.upper(), "" if item.default in (None, ()) else str(item.default), item.metadata["doc"])
-            for item in fields(cls)
-        ]
+        described = []
+        for item in fields(cls):
+            name, doc = PREFIX + item.name.upper(), item.metadata["doc"]
+            if item.metadata["secret"]:
+                doc += f"; or in the file that {name}{FILE} names"
+            described.append((name, "" if item.default in (None, ()) else str(item.default), doc))
+        return described
+
+    def secrets(self) -> list[str]:
+        """Return what must be shown nowhere."""
+        return [value for item in fields(self) if item.metadata["secret"] and (value := getattr(self, item.name))]
 
     def topic(self, name: str) -> str:
         """Return the full name of a topic, for instance of ``alerts``."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from wellwon.policy.delivery import EMAIL, SLACK, SLACK_WEBHOOK, TEAMS, WEBHOOK, Delivery, Sink
-from wellwon.runtime.secrets import FILE, secret
-from wellwon.runtime.settings import Settings, SettingsError
+from wellwon.runtime.secrets import secret
+from wellwon.runtime.settings import FILE, Settings, SettingsError
 from wellwon.sinks.email import Email
 from wellwon.sinks.guard import check_url
 from wellwon.sinks.http import Client
