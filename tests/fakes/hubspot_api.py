@@ -30,6 +30,9 @@ class Account:
     """Properties must have been made."""
     written: dict[str, dict[str, str]] = field(default_factory=dict)
     batches: list[int] = field(default_factory=list)
+    deals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Deals that can be read, as HubSpot tells them whole."""
+    archived: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def answer(self, request: Request) -> web.Response:
         if request.path == "/oauth/v1/token":
@@ -45,6 +48,8 @@ class Account:
         if request.path.startswith("/crm/v3/properties/deals"):
             return self._properties(request)
         inputs = request.json["inputs"]
+        if request.path.endswith("/batch/read"):
+            return self._read(request, [one["id"] for one in inputs], limits)
         self.batches.append(len(inputs))
         if len(inputs) > BATCH:
             return _refused(400, "VALIDATION_ERROR", "at most 100 inputs")
@@ -54,6 +59,25 @@ class Account:
             codes = [{"message": "no such property", "code": "PROPERTY_DOESNT_EXIST"}]
             return _refused(400, "VALIDATION_ERROR", "Property values were not valid", codes)
         return self._update(inputs, limits)
+
+    def _read(self, request: Request, ids: list[str], limits: dict[str, str]) -> web.Response:
+        there = self.archived if request.query.get("archived") == "true" else self.deals
+        asked = request.json
+        results = []
+        for id_ in ids:
+            if (deal := there.get(id_)) is None:
+                continue
+            about = {name: deal[name] for name in ("id", "createdAt", "updatedAt")}
+            for part in ("properties", "propertiesWithHistory"):
+                if part in asked:
+                    about[part] = {name: value for name, value in deal.get(part, {}).items() if name in asked[part]}
+            results.append(about)
+        body: dict[str, Any] = {"status": "COMPLETE", "results": results}
+        if len(results) < len(ids):
+            missing = [id_ for id_ in ids if id_ not in there]
+            about = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "Could not get some DEAL objects"}
+            body |= {"numErrors": 1, "errors": [about | {"context": {"ids": missing}}]}
+        return web.json_response(body, status=207 if len(results) < len(ids) else 200, headers=limits)
 
     def _update(self, inputs: list[dict[str, Any]], limits: dict[str, str]) -> web.Response:
         good = [one for one in inputs if one["id"] not in self.gone | self.forgets]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from fakes.web import Request, Server
+from wellwon.core.units import parse_instant
 
 BATCH = 200
 
@@ -29,6 +31,11 @@ class Organisation:
     records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {"Opportunity": {}, "flag": {}})
     clients: set[str] = field(default_factory=set)
     batches: list[int] = field(default_factory=list)
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Records to be queried, by type."""
+    page: int = 2_000
+    queries: list[str] = field(default_factory=list)
+    _cursors: list[list[dict[str, Any]]] = field(default_factory=list)
 
     def answer(self, request: Request) -> web.Response:
         if request.path == "/services/oauth2/token":
@@ -46,8 +53,9 @@ class Organisation:
         self.clients.add(request.headers.get("Sforce-Call-Options", ""))
         headers = {"Sforce-Limit-Info": f"api-usage={self.used}/{self.limit}"}
         if request.path.endswith("/describe"):
-            fields = [{"name": name} for name in sorted(self.fields or ())]
-            return web.json_response({"fields": fields}, headers=headers)
+            return self._describe(request.path.split("/")[-2], headers)
+        if "/query" in request.path:
+            return self._query(request, headers)
         about = request.json
         records = about["records"]
         self.batches.append(len(records))
@@ -55,6 +63,35 @@ class Organisation:
             return _refused(400, "INVALID_BATCH_SIZE", "at most 200 records")
         flags = request.path.endswith("/Wellwon_Flag__c/Wellwon_Key__c")
         return web.json_response([self._write(record, flags) for record in records], headers=headers)
+
+    def _describe(self, entity: str, headers: dict[str, str]) -> web.Response:
+        if self.fields is not None or not self.rows:
+            names = set(self.fields or ())
+        elif entity in self.rows:
+            names = {name for row in self.rows[entity] for name in row} - {"Id", "attributes"}
+        else:
+            return _refused(404, "NOT_FOUND", "The requested resource does not exist")
+        return web.json_response({"fields": [{"name": name} for name in sorted(names)]}, headers=headers)
+
+    def _query(self, request: Request, headers: dict[str, str]) -> web.Response:
+        """As much of SOQL as a few patterns are."""
+        if "q" in request.query:
+            soql = request.query["q"]
+            self.queries.append(soql)
+            asked = re.fullmatch(r"SELECT (\S+) FROM (\w+) WHERE (.+)", soql)
+            if asked is None or asked[2] not in self.rows:
+                return _refused(400, "MALFORMED_QUERY", soql)
+            rows = [row for row in self.rows[asked[2]] if _matches(row, asked[3])]
+            if request.path.endswith("/query"):
+                rows = [row for row in rows if not row["IsDeleted"]]
+            found = [{"attributes": {"type": asked[2]}, **{n: row.get(n) for n in asked[1].split(",")}} for row in rows]
+        else:
+            found = self._cursors[int(request.path.rpartition("-")[2])]
+        body: dict[str, Any] = {"totalSize": len(found), "done": len(found) <= self.page, "records": found[: self.page]}
+        if not body["done"]:
+            body["nextRecordsUrl"] = f"/services/data/v62.0/query/01g000-{len(self._cursors)}"
+            self._cursors.append(found[self.page :])
+        return web.json_response(body, headers=headers)
 
     def _write(self, record: dict[str, Any], flags: bool) -> dict[str, Any]:
         key = record["Wellwon_Key__c" if flags else "id"]
@@ -68,6 +105,23 @@ class Organisation:
         kept = self.records["flag" if flags else "Opportunity"].setdefault(key, {})
         kept.update(values)
         return {"id": key, "success": True, "errors": []}
+
+
+def _matches(row: dict[str, Any], where: str) -> bool:
+    for condition in where.split(" AND "):
+        if within := re.fullmatch(r"(\w+) IN \((.*)\)", condition):
+            if row.get(within[1]) not in within[2].replace("'", "").split(","):
+                return False
+        elif modified := re.fullmatch(r"SystemModstamp (<=|>=) (\S+)", condition):
+            saved, bound = (parse_instant(text[:19] + "Z") for text in (row["SystemModstamp"], modified[2]))
+            if not (saved <= bound if modified[1] == "<=" else saved >= bound):
+                return False
+        elif condition.endswith("IsClosed = false"):
+            if row.get("IsClosed"):
+                return False
+        else:
+            raise AssertionError(f"the fake does not know {condition}")
+    return True
 
 
 def _error(code: str, message: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fakes import hubspot
 from wellwon.core import wire
 from wellwon.policy.model import FIELDS, Writers
-from wellwon.sources.change import Ignored, Outcome, Rejected
+from wellwon.sources.change import Ignored, Outcome, Rejected, Reread
 from wellwon.sources.hubspot import HubSpotWebhooks
 from wellwon.sources.hubspot_signature import WINDOW_MS, Forged, Verifier
 from wellwon.sources.mapping import SourceView
@@ -114,7 +114,6 @@ def test_creation_deletion_and_restoring() -> None:
     [
         ({"primaryObjectId": 1, "mergedObjectIds": [2, 3]}, ["2", "3"], "1"),
         ({"primaryObjectId": 1, "mergedObjectIds": [1, 2], "newObjectId": 1}, ["2"], "1"),
-        ({"primaryObjectId": 1, "mergedObjectIds": [2], "newObjectId": 9}, ["2", "1"], "9"),
     ],
 )
 def test_a_merge_ends_what_was_taken_in(about: dict[str, Any], gone: list[str], left: str) -> None:
@@ -123,6 +122,24 @@ def test_a_merge_ends_what_was_taken_in(about: dict[str, Any], gone: list[str], 
         *((deal, "deleted") for deal in gone),
         (left, "gap"),
     ]
+
+
+def test_a_merge_into_a_new_deal_asks_for_its_history() -> None:
+    about = {"primaryObjectId": 1, "mergedObjectIds": [2], "newObjectId": 9}
+    merged, primary, history = read(hubspot.event("deal.merge", at=AT, **about))
+    assert isinstance(merged, dict)
+    assert isinstance(primary, dict)
+    assert [(one["opportunity_id"], one["kind"]) for one in (merged, primary)] == [("2", "deleted"), ("1", "deleted")]
+    assert isinstance(history, Reread)
+    assert history.event() == {
+        "schema": "reread.v1",
+        "opportunity_id": "9",
+        "source": "hubspot",
+        "reason": "merged",
+        "at": "2026-10-14T17:46:40Z",
+    }
+    ((out,),) = [Normaliser(VIEW, HubSpotWebhooks(VIEW).read).take(history)]
+    assert (out.topic, out.key) == ("rereads", b"9")
 
 
 @pytest.mark.parametrize(

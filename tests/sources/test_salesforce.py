@@ -197,10 +197,15 @@ def test_a_gap_marks_the_deal_and_invents_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "ids", "why"),
-    [("GAP_OVERFLOW", ["000000000000000AAA"], "overflow"), ("GAP_UPDATE", ["006*"], "wildcard")],
+    ("change", "ids", "why", "since"),
+    [
+        ("GAP_OVERFLOW", ["000000000000000AAA"], "overflow", {"since": "2026-10-14T16:46:40Z"}),
+        ("GAP_UPDATE", ["006*"], "wildcard", {}),
+    ],
 )
-def test_losses_of_unnamed_deals_ask_for_a_full_reread(change: str, ids: list[str], why: str) -> None:
+def test_losses_of_unnamed_deals_ask_for_a_full_reread(
+    change: str, ids: list[str], why: str, since: dict[str, str]
+) -> None:
     (found,) = read(event({}, change, recordIds=ids))
     assert isinstance(found, Reread)
     assert found.event() == {
@@ -209,6 +214,7 @@ def test_losses_of_unnamed_deals_ask_for_a_full_reread(change: str, ids: list[st
         "source": "salesforce",
         "reason": why,
         "at": "2026-10-14T17:46:40Z",
+        **since,
     }
 
 

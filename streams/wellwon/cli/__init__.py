@@ -22,6 +22,7 @@ COMMANDS = {
     "crm": "Facts back into the CRM: set it up, preview.",
     "ingest": "Send a file of changes, or an export, to Kafka.",
     "receive": "Take what a CRM posts, into its raw topic.",
+    "reread": "Read deals again from their CRM, where a change was announced without saying what.",
     "fetch": "A CRM's own history, into files.",
     "replay": "Run the core alone over files: the same alerts and wins, without Kafka.",
     "norms": "What is usual in each segment, from history, into a file for the policy.",

@@ -213,7 +213,8 @@ def _lost() -> dict[str, Any]:
     from wellwon.sources.change import Reread
 
     at = parse_instant("2026-11-20T10:00:00Z")
-    return Reread(entity="Opportunity", source="salesforce", at=at, why="overflow", id="sf:0000046e-16:1").event()
+    lost = Reread("Opportunity", "salesforce", at, "overflow", "sf:0000046e-16:1", since=at - 3_600_000)
+    return lost.event()
 
 
 def _closed() -> dict[str, Any]:

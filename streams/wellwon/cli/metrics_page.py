@@ -14,12 +14,11 @@ def metrics_page() -> str:
     from wellwon.runtime.deliver_metrics import DeliverMetrics
     from wellwon.runtime.ingest_metrics import NormaliseMetrics, ReceiverMetrics
     from wellwon.runtime.metrics import Metrics
+    from wellwon.runtime.reread_metrics import RereadMetrics
     from wellwon.web.metrics import WebMetrics
 
     parts = [
-        NOTE.format(
-            source="streams/wellwon/runtime/metrics.py, deliver_metrics.py and ingest_metrics.py, web/metrics.py"
-        ),
+        NOTE.format(source="streams/wellwon: runtime/metrics.py, *_metrics.py, web/metrics.py"),
         "# The metrics",
         "Each worker serves them under `/metrics` at `WELLWON_HTTP`. No deal, no owner and no account is ever a label:"
         " what others name (sources, segments) is bounded, the rest is `other`. Beside these every worker has Python's"
@@ -31,6 +30,8 @@ def metrics_page() -> str:
         table(HEADER, _rows(DeliverMetrics(()))),
         "## wellwon ingest --follow",
         table(HEADER, _rows(NormaliseMetrics())),
+        "## wellwon reread",
+        table(HEADER, _rows(RereadMetrics(()))),
         "## wellwon receive",
         table(HEADER, _rows(ReceiverMetrics())),
         "## wellwon web",

@@ -1,7 +1,8 @@
-"""The CRMs that the policy lets write into, connected with their secrets."""
+"""The CRMs that are written to, and those that are read again, connected with their secrets."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 
 from wellwon.deliver.crm_facts import HUBSPOT, SALESFORCE, SYSTEMS, writes_of
@@ -35,6 +36,22 @@ def connect(settings: Settings, crm: Crm, environment: Mapping[str, str] | None 
             wrong.append(str(error))
     if wrong:
         raise SettingsError("\n".join(wrong))
+    return found
+
+
+def connected(settings: Settings, environment: Mapping[str, str] | None = None) -> dict[str, Salesforce | HubSpot]:
+    """Return each CRM of which a secret is set, to read from. Raises SettingsError, also where there is none."""
+    source = os.environ if environment is None else environment
+    found: dict[str, Salesforce | HubSpot] = {}
+    if any(name.startswith(f"{VARIABLE}SALESFORCE_") and source[name].strip() for name in source):
+        found[SALESFORCE] = salesforce(settings, environment)
+    if any(name.startswith(f"{VARIABLE}HUBSPOT_") and source[name].strip() for name in source):
+        found[HUBSPOT] = hubspot(settings, environment)
+    if not found:
+        raise SettingsError(
+            f"no CRM is connected: set {VARIABLE}SALESFORCE_URL, ..._CLIENT_ID and ..._CLIENT_SECRET,"
+            f" or {VARIABLE}HUBSPOT_TOKEN (docs/crm.md)"
+        )
     return found
 
 

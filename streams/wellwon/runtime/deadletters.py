@@ -29,6 +29,9 @@ MAX_ORIGINAL_BYTES = (topics.DEAD_LETTER_BYTES - 65_536) * 3 // 4
 SINK = "sink:"
 """What stands before a sink's name where it would not take a message: there is nowhere to send that again."""
 
+CRM = "crm:"
+"""What stands in place of a topic where a CRM's own answer could not be used: mend the record there."""
+
 FILE = "file:"
 """What stands before a file's name where ingest refused a row of it: mend the file and send it again."""
 
@@ -153,7 +156,7 @@ def _producer(settings: Settings) -> KafkaProducer:
 
 def can_be_sent(letter: DeadLetter) -> bool:
     """Whether there is an original, and a topic to which it can go back."""
-    return letter.value is not None and not letter.topic.startswith((FILE, SINK))
+    return letter.value is not None and not letter.topic.startswith((FILE, SINK, CRM))
 
 
 def redrive(settings: Settings, letters: Iterable[DeadLetter]) -> tuple[int, int]:

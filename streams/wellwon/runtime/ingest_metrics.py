@@ -14,7 +14,8 @@ from wellwon.runtime.metrics import LATENCY_BUCKETS
 OUTCOMES = ("taken", "forged", "not_events", "too_large", "kafka_failed")
 
 
-def _registry() -> CollectorRegistry:
+def new_registry() -> CollectorRegistry:
+    """A registry with what every process tells of itself."""
     disable_created_metrics()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
@@ -26,7 +27,7 @@ class NormaliseMetrics:
     """Of a process that follows a raw topic; one source each, so the source is no label."""
 
     def __init__(self) -> None:
-        self.registry = _registry()
+        self.registry = new_registry()
         self.read = Counter("wellwon_raw_records", "Records of the raw topic read.", registry=self.registry)
         self.written = Counter(
             "wellwon_raw_written",
@@ -74,7 +75,7 @@ class ReceiverMetrics:
     """Of a process that takes webhooks."""
 
     def __init__(self) -> None:
-        self.registry = _registry()
+        self.registry = new_registry()
         self.requests = Counter(
             "wellwon_webhook_requests", "Requests received, by outcome.", ("outcome",), registry=self.registry
         )

@@ -1,7 +1,7 @@
 """What a source yields: `opportunity-change.v1` events as plain dicts, and what became of everything else.
 
 A mapper never raises on input and never drops it: each record becomes changes, a `Rejected` with a reason and what to
-do, an `Ignored` with a reason, or a `Reread` where the source says that it cannot tell what changed.
+do, an `Ignored` with a reason, or a `Reread` where the CRM itself must be asked.
 """
 
 from __future__ import annotations
@@ -56,27 +56,32 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """The source lost changes of more deals than it names: everything of ``entity`` must be read again.
+    """The source lost changes of more deals than it names, or a deal has a past that only the CRM can tell.
 
-    For a single deal the change kind ``gap`` says it, and detect asks for the re-read.
+    For a single deal that was known before, the change kind ``gap`` says it, and detect asks for the re-read.
     """
 
     entity: str
+    """The kind of object of which everything is to be read; empty where ``deal`` is named."""
     source: str
     at: int
     """Epoch milliseconds of the loss."""
     why: str
     id: str
+    deal: str = ""
+    since: int | None = None
+    """Nothing that was saved before this (epoch milliseconds) is lost; None: that is not known."""
 
     def event(self) -> dict[str, Any]:
         """The request as it is on the topic ``rereads``."""
-        return {
+        event: dict[str, Any] = {
             "schema": "reread.v1",
-            "entity": self.entity,
             "source": self.source,
             "reason": self.why,
             "at": format_instant(self.at),
         }
+        event |= {"opportunity_id": self.deal} if self.deal else {"entity": self.entity}
+        return event if self.since is None else event | {"since": format_instant(self.since)}
 
 
 Outcome = ChangeEvent | Rejected | Ignored | Reread

@@ -1,7 +1,8 @@
 """HubSpot's webhook events to `opportunity-change.v1`: one property of one deal at a time, in no certain order.
 
 An event has no old value, and its ``eventId`` is not unique: what it says is its id. A merge ends the deals that were
-taken in; the one that is left is marked, and a re-read is asked for.
+taken in. Where one of them goes on under its own id, it keeps its history and is marked, so that it is read again;
+where HubSpot made a new deal of them, that deal's history is asked for.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from wellwon.core.items import ACTIVITY, CHANGED, CREATED, DELETED, GAP, RESTORED
+from wellwon.core.items import ACTIVITY, CHANGED, CREATED, DELETED, GAP, RESTORED, SNAPSHOT
 from wellwon.core.units import format_instant
 from wellwon.policy.own import is_own
-from wellwon.sources.change import ChangeEvent, Ignored, Outcome, Rejected, Unreadable, change_event
+from wellwon.sources.change import ChangeEvent, Ignored, Outcome, Rejected, Reread, Unreadable, change_event
 from wellwon.sources.hubspot_history import writer_kind
 from wellwon.sources.mapping import SourceView, calendar_day, instant, written
 
 SOURCE: Final = "hubspot"
+MERGED: Final = "merged"
+"""Why a deal's history is asked for."""
 DEAL_TYPE: Final = "0-3"
 """HubSpot's id of the type of object that deals are."""
 
@@ -114,6 +117,10 @@ class HubSpotWebhooks:
         ours = self._view.fields.get(name)
         if ours is None:
             return Ignored("no_mapped_field")
+        return self._event(event, CHANGED, f"{name}:{event.at}:{said}", self._values(name, ours, value))
+
+    def _values(self, name: str, ours: str, value: Any) -> dict[str, Any]:
+        text = "" if value is None else str(value)
         try:
             day = ours in ("close_date", "buyer_confirmed_date") and text
             values = {ours: calendar_day(text, self._zone) if day else written(ours, value)}
@@ -121,7 +128,23 @@ class HubSpotWebhooks:
             raise Unreadable("bad_value", f"{name}: {error}") from None
         if ours == "stage" and text in CLOSED_STAGES:
             values["is_closed"], values["is_won"] = CLOSED_STAGES[text]
-        return self._event(event, CHANGED, f"{name}:{event.at}:{said}", values)
+        return values
+
+    def whole(self, deal: str, properties: dict[str, Any], at: int, identity: str) -> ChangeEvent:
+        """How a deal is, read at an instant (epoch ms): nobody's behaviour. Raises `Unreadable`."""
+        values: dict[str, Any] = {}
+        for name, ours in self._view.fields.items():
+            if name in properties and not is_own(name):
+                values |= self._values(name, ours, properties[name])
+        return change_event(
+            id=identity,
+            deal=deal,
+            source=SOURCE,
+            at=at,
+            kind=SNAPSHOT,
+            writer_kind="integration",
+            values=values,
+        )
 
     def _touch(self, event: _Event, name: str, text: str) -> Outcome:
         if not text:
@@ -148,7 +171,11 @@ class HubSpotWebhooks:
         for deal in dict.fromkeys(_identifier(one) for one in (*merged, primary)):
             if deal != left:
                 yield self._event(event, DELETED, f"merged:{event.at}", deal=deal)
-        yield self._event(event, GAP, f"merged:{event.at}", deal=left)
+        if left == _identifier(primary):
+            yield self._event(event, GAP, f"merged:{event.at}", deal=left)
+        else:
+            # Not a gap: the deal would be known from the merge on, and what was before it would come too late.
+            yield Reread("", SOURCE, event.at, MERGED, f"hs:{event.portal}:{left}:merged:{event.at}", deal=left)
 
     def _event(
         self, event: _Event, kind: str, said: str, values: dict[str, Any] | None = None, deal: str = ""

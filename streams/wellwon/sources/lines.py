@@ -17,7 +17,7 @@ from wellwon.sources.change import Unreadable
 from wellwon.sources.mapping import salesforce_id, written
 
 REMEMBERED: Final = 200_000
-_READ: Final = frozenset(("OpportunityId", "Quantity", "UnitPrice", "ListPrice", "Discount", "TotalPrice"))
+READ: Final = frozenset(("OpportunityId", "Quantity", "UnitPrice", "ListPrice", "Discount", "TotalPrice"))
 _WHOLE: Final = (CREATED, RESTORED, SNAPSHOT)
 
 
@@ -45,7 +45,7 @@ class LineItems:
 
         ``names``: the changed fields of an update. Raises `Unreadable`.
         """
-        body = {name: None if value == "" else value for name, value in body.items() if name in _READ}
+        body = {name: None if value == "" else value for name, value in body.items() if name in READ}
         before = self._seen.get(line)
         deal = salesforce_id(body.get("OpportunityId")) or (before.deal if before else None)
         if deal is None:

@@ -76,7 +76,7 @@ class Normaliser:
             case Reread():
                 if self._repeats(outcome.id, outcome.at):
                     return []
-                return [_out(REREADS, outcome.entity.encode(), outcome.event(), outcome.at)]
+                return [_out(REREADS, (outcome.deal or outcome.entity).encode(), outcome.event(), outcome.at)]
         try:
             at = parse_instant(outcome["occurred_at"])
         except (KeyError, ValueError, TypeError) as error:

@@ -21,6 +21,7 @@ import orjson
 
 from wellwon.core.items import ACTIVITY, CHANGED, CREATED, DELETED, GAP, RESTORED, SNAPSHOT
 from wellwon.core.items import LINE_ITEM as ITEM
+from wellwon.core.units import HOUR
 from wellwon.policy.own import is_own, only_own
 from wellwon.sources.activities import ACTIVITIES, Activities
 from wellwon.sources.bitmap import HEADER, changed_names, order_beside
@@ -52,6 +53,8 @@ _KINDS: Final = {
     "GAP_UNDELETE": GAP,
 }
 _RECORDS_MAX: Final = 2_000
+TRANSACTION_MS: Final = HOUR
+"""What one transaction saved was saved within this time before its commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,15 @@ class SalesforceCdc:
         elif header.client and self.view.writers.kind(header.user, header.client) == "self":
             yield Ignored("own_echo")
         elif header.change_type == "GAP_OVERFLOW" or _is_everything(header.records):
-            why = "overflow" if header.change_type == "GAP_OVERFLOW" else "wildcard"
-            identity = f"sf:{header.transaction}:{header.sequence}:{header.entity}"
-            yield Reread(header.entity, SOURCE, header.at, why, identity)
+            overflow = header.change_type == "GAP_OVERFLOW"
+            yield Reread(
+                header.entity,
+                SOURCE,
+                header.at,
+                "overflow" if overflow else "wildcard",
+                f"sf:{header.transaction}:{header.sequence}:{header.entity}",
+                since=header.at - TRANSACTION_MS if overflow else None,
+            )
         else:
             changes = list(self._changes(header, body, order_beside(*wrappers)))
             yield from changes or [Ignored("no_mapped_field")]

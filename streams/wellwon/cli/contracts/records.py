@@ -154,6 +154,7 @@ def reread() -> Schema:
         "source": text("Where to read."),
         "reason": text("Why."),
         "at": instant("When the loss was noticed."),
+        "since": instant("Nothing that was saved before is lost. Without it, that is not known."),
     }
     doc = "What the source could not tell is to be read again: one deal, or all of an entity."
     schema = record(properties, ("schema", "source", "reason", "at"), doc)
