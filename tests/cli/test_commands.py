@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from wellwon import __version__
 from wellwon.cli import COMMANDS, UNLISTED, cli
+from wellwon.history.replay import Change, Replay, Summary
 from wellwon.rules import PATTERNS
 
 ROOT = Path(__file__).parents[2]
@@ -137,7 +139,8 @@ def test_a_variable_that_is_no_setting_is_named() -> None:
 
 
 def test_a_broker_that_does_not_answer_is_said_at_once() -> None:
-    for arguments in (("ingest", "changes", "-"), ("worker",), ("topics", "create")):
+    topics, letters = ("topics create", "topics verify"), ("dead-letters list", "dead-letters redrive")
+    for arguments in map(str.split, ("worker", "ingest changes -", *topics, *letters)):
         result = wellwon(*arguments, env={"WELLWON_KAFKA": "127.0.0.1:1"}, input="")
         assert result.exit_code == 1
         assert "127.0.0.1:1 does not answer" in result.output
@@ -268,6 +271,43 @@ def test_replay_says_what_cannot_be_used(tmp_path: Path) -> None:
     assert wellwon("replay", "changes", str(changes)).exit_code == 2
 
 
+def test_what_the_core_refuses_is_said_by_the_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing(Replay):
+        """As if a rule had raised."""
+
+        def run(self, changes: Iterable[Change], until: int | None = None) -> Summary:
+            summary = super().run(changes, until)
+            summary.dead_letters["rule_failed"] += 1
+            return summary
+
+    changes = tmp_path / "changes.jsonl"
+    changes.write_bytes(real("simulate", "--deals", "1").stdout)
+    assert wellwon("replay", "changes", str(changes)).exit_code == 0
+    monkeypatch.setattr("wellwon.cli.replay.Replay", Refusing)
+    for arguments, said in (((), "dead letters: rule_failed 1"), (("--json",), '"rule_failed": 1')):
+        result = wellwon("replay", "changes", str(changes), *arguments)
+        assert (result.exit_code, said in result.output) == (1, True)
+
+
+def test_nothing_is_written_over_what_is_read(tmp_path: Path) -> None:
+    changes = tmp_path / "changes.jsonl"
+    changes.write_bytes(before := real("simulate", "--deals", "1").stdout)
+    other, again = str(tmp_path / "other.jsonl"), str(tmp_path / "." / "changes.jsonl")
+    for arguments in (
+        ("replay", "changes", str(changes), "--alerts", again),
+        ("replay", "changes", str(changes), "--policy", str(changes), "--rejects", str(changes)),
+        ("replay", "changes", str(changes), "--alerts", other, "--wins", other),
+        ("ingest", "changes", str(changes), "--rejects", str(changes)),
+        ("norms", "changes", str(changes), "--to", str(changes)),
+        ("backtest", str(changes), "--report", str(changes)),
+        ("simulate", "--deals", "1", "--out", other, "--labels", other),
+    ):
+        result = wellwon(*arguments)
+        assert result.exit_code == 2, result.output
+        assert "would be overwritten" in result.output
+    assert changes.read_bytes() == before
+
+
 def test_replay_names_stages_that_no_pipeline_knows(tmp_path: Path) -> None:
     changes = tmp_path / "changes.jsonl"
     changes.write_bytes(real("simulate", "--deals", "3").stdout)
@@ -282,6 +322,12 @@ def test_an_export_cannot_be_followed() -> None:
     result = wellwon("ingest", "salesforce-history", "--follow", "salesforce", env={"WELLWON_KAFKA": "localhost:1"})
     assert result.exit_code == 2
     assert "salesforce-history is read from files" in result.output
+
+
+def test_what_is_followed_comes_as_it_comes() -> None:
+    for option in ("--clock", "--speed=9", "--dayfirst", "--tz=Europe/Berlin", "--rejects=r.jsonl"):
+        result = wellwon("ingest", "salesforce-cdc", "--follow", "salesforce", option)
+        assert (result.exit_code, "--follow reads what a connector writes" in result.output) == (2, True)
 
 
 def test_replay_suggests_kinds_and_zones(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import click
 
 from wellwon.cli.failure import FAILED, INTERRUPTED, BadInput
 from wellwon.cli.output import STDIN, counted, json_lines, shown_name
-from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kind_option, load, options_of
+from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kept_apart, kind_option, load, options_of
 from wellwon.core.units import format_instant
 from wellwon.history.replay import Change
 from wellwon.history.report.page import page
@@ -68,6 +68,7 @@ def command(
     Ctrl-C ends it with what is there, and the report says so. The exit code is 1 if rows cannot be used, 130 if it was
     stopped.
     """
+    kept_apart((*files, policy_file or STDIN, outcomes or STDIN), report, rejects)
     _, policy = load(policy_file)
     end = instant(as_of, policy, "--as-of")
     since = instant(split, policy, "--split")

@@ -17,7 +17,7 @@ import click
 from wellwon.cli.broker import must_answer
 from wellwon.cli.failure import FAILED, INTERRUPTED, BadInput
 from wellwon.cli.output import counted
-from wellwon.cli.reading import KINDS_HELP, dialect, instant, kind_argument, load, options_of
+from wellwon.cli.reading import KINDS_HELP, dialect, instant, kept_apart, kind_argument, load, options_of
 from wellwon.history.clock import Tick, with_clock
 from wellwon.sources.change import Rejected
 from wellwon.sources.feed import Feed
@@ -78,9 +78,12 @@ def command(
 
     if bool(files) == bool(follow):
         raise BadInput("give files, or - for standard input, or --follow SOURCE")
+    kept_apart(files, rejects)
     if follow and kind_named(kind).records is None:
         streams = ", ".join(name for name, one in KINDS.items() if one.records is not None)
         raise BadInput(f"{kind} is read from files: give its file; --follow reads {streams}")
+    if follow and (speed or clock or until or rejects or dayfirst or zone != "UTC"):
+        raise BadInput("--follow reads what a connector writes, as it comes: of the options only KIND goes with it")
     if until and not clock:
         raise BadInput("--until says how far time goes, so it needs --clock")
     settings = Settings.from_environment()

@@ -10,7 +10,16 @@ import click
 
 from wellwon.cli.failure import FAILED, BadInput
 from wellwon.cli.output import STDIN, counted, read_text, shown_name
-from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kind_argument, options_of, shown_rejections
+from wellwon.cli.reading import (
+    KINDS_HELP,
+    dialect,
+    files,
+    instant,
+    kept_apart,
+    kind_argument,
+    options_of,
+    shown_rejections,
+)
 from wellwon.core.model import Norms
 from wellwon.core.units import day_of, format_date, format_percent
 from wellwon.history.norms import WonDeals
@@ -48,6 +57,7 @@ def command(
     percentile of the days from each stage to won; each with the number of wins behind it. The file is yours to review.
     The exit code is 1 if something in the files cannot be used.
     """
+    kept_apart((*files, policy_file or STDIN), to)
     text = read_text(policy_file) if policy_file else ""
     today = day_of(datetime.now(UTC).date())
     policy = _without_norms(text, shown_name(policy_file) if policy_file else "policy.yaml", today)

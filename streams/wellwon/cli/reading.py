@@ -76,6 +76,18 @@ def instant(text: str | None, policy: Policy, option: str = "--until") -> int | 
         raise BadInput(f"{option}: {error}") from None
 
 
+def kept_apart(inputs: Sequence[str], *outputs: str | Path | None) -> None:
+    """Raise BadInput where an output would be written over an input, or over another output."""
+    taken = {Path(name).resolve() for name in inputs if name != STDIN}
+    for name in outputs:
+        if name is None or name == STDIN:
+            continue
+        place = Path(name).resolve()
+        if place in taken:
+            raise BadInput(f"{name} would be overwritten: it is read, or another output goes there")
+        taken.add(place)
+
+
 def load(policy_file: str | None) -> tuple[str, Policy]:
     """The policy's text as it is published, and the policy; the defaults where no file is named."""
     if policy_file is None:
@@ -84,9 +96,10 @@ def load(policy_file: str | None) -> tuple[str, Policy]:
     return with_norms(read_text(policy_file), shown_name(policy_file), folder)
 
 
-def shown_rejections(rejected: Sequence[Rejected]) -> None:
-    """The first things that cannot be used, each with its place and what to do."""
+def shown_rejections(rejected: Sequence[Rejected], total: int | None = None) -> None:
+    """The first things that cannot be used, each with its place and what to do; ``total``: how many there are."""
     for what in rejected[:SHOWN]:
         click.echo(str(what), err=True)
-    if len(rejected) > SHOWN:
-        click.echo(f"... and {counted(len(rejected) - SHOWN, 'more', 'more')}", err=True)
+    others = (len(rejected) if total is None else total) - SHOWN
+    if others > 0:
+        click.echo(f"... and {counted(others, 'more', 'more')}", err=True)

@@ -12,7 +12,18 @@ import click
 
 from wellwon.cli.failure import FAILED, BadInput
 from wellwon.cli.output import STDIN, counted, json_lines
-from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kind_argument, load, options_of, shown_rejections
+from wellwon.cli.reading import (
+    KINDS_HELP,
+    SHOWN,
+    dialect,
+    files,
+    instant,
+    kept_apart,
+    kind_argument,
+    load,
+    options_of,
+    shown_rejections,
+)
 from wellwon.core.output import DeadLetter
 from wellwon.history.replay import Replay, Summary
 from wellwon.policy import compile_policy
@@ -54,13 +65,15 @@ def command(
     The records are those of the topics `alerts` and `wins`. Without --until time stops at the last change.
     The exit code is 1 if something cannot be used.
     """
+    kept_apart((*files, policy_file or STDIN), alerts, wins, rejects)
     text, policy = load(policy_file)
     with ExitStack() as stack:
         alert, win, reject = (stack.enter_context(_lines(name)) for name in (alerts, wins, rejects))
-        rejected: list[Rejected] = []
+        first_rejected: list[Rejected] = []
 
         def refused(what: Rejected) -> None:
-            rejected.append(what)
+            if len(first_rejected) < SHOWN:
+                first_rejected.append(what)
             reject(what.record())
 
         def dead(letter: DeadLetter) -> None:
@@ -72,19 +85,18 @@ def command(
         replay = Replay(text, lambda _: compile_policy(policy), alert=alert, win=win, dead_letter=dead)
         summary = replay.run(unknown.watch(feed), instant(until, policy))
     to_stderr = STDIN in (alerts, wins, rejects)
+    rejected = feed.rejections.total()
     if rejected and not summary.changes:
-        shown_rejections(rejected)
+        shown_rejections(first_rejected, rejected)
         raise BadInput("nothing in the input can be used")
     if as_json:
         left_out = {"rejected": dict(feed.rejections), "left_out": dict(feed.left_out)}
         json_lines({**summary.as_dict(), **left_out, **unknown.as_dict()}, err=to_stderr)
-        if rejected:
-            sys.exit(FAILED)
-        return
-    shown_rejections(rejected)
-    for line in (*_told(summary, feed), *unknown.lines()):
-        click.echo(line, err=to_stderr)
-    if rejected:
+    else:
+        shown_rejections(first_rejected, rejected)
+        for line in (*_told(summary, feed), *unknown.lines()):
+            click.echo(line, err=to_stderr)
+    if rejected or summary.dead_letters:
         sys.exit(FAILED)
 
 

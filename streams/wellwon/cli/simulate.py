@@ -9,6 +9,7 @@ import click
 
 from wellwon.cli.failure import BadInput
 from wellwon.cli.output import STDIN, counted
+from wellwon.cli.reading import kept_apart
 from wellwon.core.units import parse_date, parse_instant
 from wellwon.simulate.files import write_changes, write_labels
 from wellwon.simulate.organisation import calendar, policy_text
@@ -73,6 +74,7 @@ def command(
         )
     except ValueError as error:
         raise BadInput(str(error)) from None
+    kept_apart((), out, labels)
     progress = _progress if sys.stderr.isatty() else None
     if out == STDIN:
         written = write_changes(simulation, sys.stdout.buffer, progress)
@@ -82,7 +84,8 @@ def command(
             written = write_changes(simulation, file, progress)
     if labels is not None:
         write_labels(simulation, labels)
-    click.echo(f"{counted(written, 'change')} of {counted(deals, 'deal')}", err=True)
+    over = "\r" if progress is not None else ""
+    click.echo(f"{over}{counted(written, 'change')} of {counted(deals, 'deal')}", err=True)
 
 
 def _progress(written: int) -> None:

@@ -75,10 +75,13 @@ def _kafkas_words(error: Exception) -> str:
 @command.command()
 def verify() -> None:
     """Compare the broker's topics with the declarations. Exit code 1 if they differ."""
+    from wellwon.cli.broker import must_answer
     from wellwon.runtime import topics
     from wellwon.runtime.settings import Settings
 
-    differences = topics.verify(Settings.from_environment())
+    settings = Settings.from_environment()
+    must_answer(settings)
+    differences = topics.verify(settings)
     for line in differences:
         click.echo(line)
     if differences:

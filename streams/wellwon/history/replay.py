@@ -75,7 +75,7 @@ class Summary:
             "transitions": dict(sorted(self.transitions.items())),
             "open": by_rule,
             "opened_by_rule": dict(sorted(self.opened.items())),
-            "retracted_by_rule": dict(sorted(self.retracted.items())),
+            "retracted_by_rule": {rule: self.retracted[rule] for rule in sorted(self.opened)},
             "wins": dict(sorted(self.wins.items())),
             "dead_letters": dict(sorted(self.dead_letters.items())),
             "duplicates": self.duplicates,

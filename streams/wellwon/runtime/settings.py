@@ -133,6 +133,13 @@ def _between(kind: type[int] | type[float], low: float, high: float) -> Callable
     return parse
 
 
+def _shown(default: Any) -> str:
+    """A default as one would set it."""
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return "" if default in (None, ()) else str(default)
+
+
 _seconds = _between(float, 0.05, 86_400)
 
 
@@ -247,7 +254,7 @@ class Settings:
             name, doc = PREFIX + item.name.upper(), item.metadata["doc"]
             if item.metadata["secret"]:
                 doc += f"; or in the file that {name}{FILE} names"
-            described.append((name, "" if item.default in (None, ()) else str(item.default), doc))
+            described.append((name, _shown(item.default), doc))
         return described
 
     def secrets(self) -> list[str]:
