@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -61,7 +62,8 @@ def dialect(function: Callable[..., Any]) -> Callable[..., Any]:
 def options_of(zone: str, dayfirst: bool) -> Options:
     """The dialect."""
     try:
-        return Options(ZoneInfo(zone), dayfirst)
+        # The one zone that needs no table of its own: exports of millions of rows are in it.
+        return Options(UTC if zone == "UTC" else ZoneInfo(zone), dayfirst)
     except (ZoneInfoNotFoundError, ValueError):
         raise BadInput(f"--tz: '{zone}' is no time zone; an IANA name such as Europe/Berlin is needed") from None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from wellwon.core.win import Win
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(msgspec.Struct, gc=False):
     """One alert of a deal, from its opening to its end; opened again it is another flag."""
 
     rule: str
@@ -31,8 +32,7 @@ class Flag:
     """The deal's yearly amount when it opened, hundredths."""
 
 
-@dataclass(frozen=True, slots=True)
-class DateMoved:
+class DateMoved(msgspec.Struct, frozen=True, gc=False):
     """A move of the close date. A run keeps all of them, where the deal's state keeps the last ones."""
 
     at: int
@@ -46,8 +46,7 @@ class DateMoved:
     """Moved out, over the end of the period it was dated into."""
 
 
-@dataclass(frozen=True, slots=True)
-class DealRun:
+class DealRun(msgspec.Struct, frozen=True, gc=False):
     """What the core saw of one deal, from its first row to the end of the history or ``--as-of``.
 
     Instants are epoch milliseconds, dates day numbers, money and percent hundredths.

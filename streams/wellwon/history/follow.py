@@ -7,7 +7,7 @@ exactly that instant (a live partition's clock shows it some seconds later, a re
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -81,10 +81,11 @@ class _Notes(Outcomes):
                 continue
             flag = flags[open_[subject]]
             if transition.kind == RESOLVED:
-                flags[open_.pop(subject)] = replace(flag, closed_at=state.at, ended=transition.reason)
+                flag.closed_at, flag.ended = state.at, transition.reason
+                del open_[subject]
             else:
-                highest = max(flag.severity, alert.severity, key=_PLACE.__getitem__)
-                flags[open_[subject]] = replace(flag, severity=highest, covered=bool(alert.covered_by))
+                flag.severity = max(flag.severity, alert.severity, key=_PLACE.__getitem__)
+                flag.covered = bool(alert.covered_by)
 
     def publish_win(self, out: Output, key: bytes, state: State, *, won: bool) -> None:
         """Note how it was won, until what belongs to the win has arrived."""

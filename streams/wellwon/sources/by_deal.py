@@ -13,20 +13,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from wellwon.core.items import USER
+from wellwon.core.items import USER, DealItem
 from wellwon.sources.bulk_by_deal import Bulk, Edit, bulk_of, crowded, key_of_row, keys_of_change
 from wellwon.sources.change import Ignored, Rejected
-from wellwon.sources.history import Entry, Format, Layout, Options
+from wellwon.sources.history import Columnar, Entry, Format, Layout, Options
 from wellwon.sources.kinds import CHANGES, Kind
 from wellwon.sources.line_pieces import Line, LineFile, open_lines
-from wellwon.sources.mapping import SourceView
+from wellwon.sources.mapping import BULK_WINDOW_MS, SourceView
 from wellwon.sources.part import Block, Part, Stretch, lay_down, part_of
-from wellwon.sources.table import Piece
+from wellwon.sources.table import Cells, Piece
 from wellwon.sources.whole import open_table
 
+TOGETHER: Final = 2_000
+"""Rows that are read at once."""
 BLOCK: Final = 60_000
 """Rows held in memory while a piece is read."""
 PART_BYTES: Final = 1 << 20
@@ -55,14 +58,26 @@ class Source:
         assert self.lines is not None
         return self.lines
 
-    def read(self, piece: Piece) -> Iterator[Entry | Line | Ignored | Rejected]:
-        """What a piece says."""
+    def read(self, piece: Piece) -> Iterator[Sequence[Entry | Line | Ignored | Rejected]]:
+        """What a piece says, many rows at a time."""
         if self.layout is None:
-            yield from self._lines.read(piece)
+            lines = self._lines.read(piece)
+            while some := list(islice(lines, TOGETHER)):
+                yield some
             return
-        read = self.layout.read
-        for row in self.layout.table.rows(piece):
-            yield row if isinstance(row, Rejected) else read(*row)
+        rows = self.layout.table.rows(piece)
+        while together := list(islice(rows, TOGETHER)):
+            yield _read(self.layout, together)
+
+
+def _read(layout: Layout, rows: list[tuple[int, Cells] | Rejected]) -> Sequence[Entry | Ignored | Rejected]:
+    if isinstance(layout, Columnar) and not any(isinstance(row, Rejected) for row in rows):
+        lines, cells = zip(*rows, strict=True)
+        try:
+            return layout.read_columns(lines, list(zip(*cells, strict=True)))
+        except ValueError:
+            pass  # some row has to be looked at by itself
+    return [row if isinstance(row, Rejected) else layout.read(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,47 +110,81 @@ class Read:
 
 def read_piece(job: _Reading) -> Read:
     """Read a piece and lay its rows down by part."""
-    found = Read(job.piece.size)
-    parts, place = job.parts, job.folder / f"{job.number:06d}"
-    kind_of = job.view.writers.kind
-    people: dict[str, array[int] | None] = {}
-    keys = [array("Q") for _ in range(KEY_GROUPS)]
+    found, parts, place = Read(job.piece.size), job.parts, job.folder / f"{job.number:06d}"
+    edits = _Edits(job.view)
     rows: list[list[Entry | Line]] = [[] for _ in range(parts)]
-    first, last, held, seen = 1 << 62, 0, 0, 0
-    for row in job.source.read(job.piece):
-        seen += 1
-        if isinstance(row, Entry):
-            rows[part_of(row.deal, parts)].append(row)
-            at, user = row.at, row.user
-            if not at:
+    homes: dict[str, list[Entry | Line]] = {}
+    first, last, held = 1 << 62, 0, 0
+    for together in job.source.read(job.piece):
+        found.rows += len(together)
+        for row in together:
+            if isinstance(row, Entry):
+                at = row.at
+                if at and row.user:
+                    edits.row(row.user, at)
+            elif isinstance(row, Line):
+                at = row.item.at
+                edits.change(row.item)
+            elif isinstance(row, Ignored):
+                found.left_out[row.reason] += 1
                 continue
-            if user:
-                if user not in people:
-                    people[user] = keys[(key_of_row(user, at) >> 32) % KEY_GROUPS] if kind_of(user) == USER else None
-                if (some := people[user]) is not None:
-                    some.append(key_of_row(user, at))
-        elif isinstance(row, Line):
-            rows[part_of(row.deal, parts)].append(row)
-            at = row.item.at
-            for key in keys_of_change(row.item):
-                keys[(key >> 32) % KEY_GROUPS].append(key)
-        elif isinstance(row, Ignored):
-            found.left_out[row.reason] += 1
-            continue
-        else:
-            _refuse(found, row, place)
-            continue
-        first, last, held = min(first, at), max(last, at), held + 1
+            else:
+                _refuse(found, row, place)
+                continue
+            deal = row.deal
+            if deal in homes:
+                homes[deal].append(row)
+            else:
+                home = homes[deal] = rows[part_of(deal, parts)]
+                home.append(row)
+            if at:
+                held += 1
+                if at < first:
+                    first = at
+                if at > last:
+                    last = at
         if held >= BLOCK:
             found.blocks.append(lay_down(rows, f"{place}-{len(found.blocks)}"))
             rows, held = [[] for _ in range(parts)], 0
+            homes.clear()
     found.blocks.append(lay_down(rows, f"{place}-{len(found.blocks)}"))
-    for group, together in enumerate(keys):
-        if together:
-            with (job.folder / f"keys-{group}-{os.getpid()}").open("ab") as out:
-                together.tofile(out)
-    found.rows, found.first_at, found.last_at = seen, first if last else 0, last
+    edits.keep(job.folder)
+    found.first_at, found.last_at = first if last else 0, last
     return found
+
+
+class _Edits:
+    """What the edits of persons have in common with those that may be part of the same bulk edit."""
+
+    def __init__(self, view: SourceView) -> None:
+        self._kind_of = view.writers.kind
+        self._keys = [array("Q") for _ in range(KEY_GROUPS)]
+        self._people: dict[str, tuple[array[int], int] | None] = {}
+        """By user: the group of their keys, and what is the same in all of these; None for no person."""
+
+    def row(self, user: str, at: int) -> None:
+        """Somebody saved something."""
+        if user not in self._people:
+            key = key_of_row(user, 0)
+            self._people[user] = (self._group(key), key) if self._kind_of(user) == USER else None
+        if (person := self._people[user]) is not None:
+            keys, key = person
+            keys.append(key | at // BULK_WINDOW_MS)
+
+    def change(self, change: DealItem) -> None:
+        """A change that a file of changes tells."""
+        for key in keys_of_change(change):
+            self._group(key).append(key)
+
+    def _group(self, key: int) -> array[int]:
+        return self._keys[(key >> 32) % KEY_GROUPS]
+
+    def keep(self, folder: Path) -> None:
+        """Put the keys on disk, those of a group together."""
+        for group, keys in enumerate(self._keys):
+            if keys:
+                with (folder / f"keys-{group}-{os.getpid()}").open("ab") as out:
+                    keys.tofile(out)
 
 
 def _refuse(found: Read, row: Rejected, place: Path) -> None:

@@ -7,12 +7,13 @@ an offset needs a zone.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Final
 
-from wellwon.core.units import FIRST_DAY, LAST_DAY, day_of, format_date, parse_date, parse_instant
+from wellwon.core.units import DAY, FIRST_DAY, LAST_DAY, day_of, format_date, parse_date, parse_instant
 
 _ISO: Final = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})"
@@ -54,6 +55,15 @@ class DateReader:
             raise ValueError(f"{text!r} is outside 1990..2100")
         return at
 
+    def instants(self, texts: Sequence[str]) -> list[int]:
+        """Epoch milliseconds of a column. Raises ValueError for the first that is none."""
+        if self.zone is UTC:
+            try:
+                return [_midnights[text[:10]] + _clocks[text[10:]] for text in texts]
+            except ValueError:
+                pass  # not the one form that this is for
+        return [self.instant(text) for text in texts]
+
     def date(self, text: str) -> int:
         """A day number; a time of day behind the date is left out: a close date has none."""
         day = day_of(self._moment(text.strip()).date())
@@ -61,6 +71,32 @@ class DateReader:
 
     def _moment(self, text: str) -> datetime:
         return _moment(text, self.dayfirst)
+
+
+class _Midnights(dict[str, int]):
+    """``2026-02-24`` to the instant at which it begins."""
+
+    def __missing__(self, text: str) -> int:
+        at = self[text] = parse_date(text) * DAY
+        return at
+
+
+class _Clocks(dict[str, int]):
+    """A time of day in UTC, with what stands before it, to milliseconds."""
+
+    def __missing__(self, text: str) -> int:
+        if text[-1:] != "Z" and len(text) not in (9, 13):
+            raise ValueError(text)  # with an offset, or without seconds
+        day = "2000-01-01"
+        ms = DateReader().instant(day + text) - _midnights[day]
+        if len(self) < _CLOCKS_KEPT:
+            self[text] = ms
+        return ms
+
+
+_CLOCKS_KEPT: Final = 200_000
+_midnights: Final = _Midnights()
+_clocks: Final = _Clocks()
 
 
 @lru_cache(maxsize=4096)

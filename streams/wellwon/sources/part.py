@@ -78,7 +78,7 @@ class Part:
         for deal, items in self._told(None):
             if self.bulk is not None:
                 items = marked(deal, items, self.bulk)
-            yield deal, [(clock, item) for _, clock, item in items]
+            yield deal, [item[1:] for item in items]
 
     def edits(self, keys: frozenset[int]) -> Iterator[Edit]:
         """The changes that may be part of a bulk edit."""

@@ -7,7 +7,9 @@ Opportunity itself, given with the history, adds what has no history: names, own
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from operator import attrgetter
 from typing import Any, Final
 
 from wellwon.sources.change import Ignored, Rejected
@@ -17,12 +19,13 @@ from wellwon.sources.history import (
     Entry,
     Layout,
     Options,
+    Remembered,
     Save,
     Story,
+    deal_id,
     fields_by_plain_name,
     filled,
     long_id,
-    remembered,
     user_id,
 )
 from wellwon.sources.mapping import SourceView
@@ -43,6 +46,7 @@ NO_DESCRIPTION: Final = frozenset(("stage", "amount", "close_date", "forecast_ca
 """Fields whose history is told: what a file of Opportunity says of them is only how they ended."""
 _FACTS: Final = {"isclosed": "is_closed", "iswon": "is_won"}
 _A_DAY: Final = 86_400_000
+_IN_ORDER: Final = attrgetter("at", "later", "id")
 
 
 class StageHistory:
@@ -73,41 +77,49 @@ class StageHistory:
         """See `history.Format`. Within an instant rows that came after others follow them, then by id."""
         rows: dict[str, Entry] = {}
         described: dict[str, Any] = {}
-        created = deleted = last = 0
+        created = deleted = 0
         for entry in entries:
-            layout = layouts[entry.layout]
-            created = entry.created or created
-            if isinstance(layout, Description):
+            if entry.created:
+                created = entry.created
+            if not entry.at:
+                layout = layouts[entry.layout]
+                assert isinstance(layout, Description)
                 described = dict(zip(layout.fields, entry.values, strict=True))
                 continue
-            identity = entry.id
-            if not identity:
-                identity = f"{deal}@{entry.at}"
-                if identity in rows:  # without ids two rows of an instant are two saves, in the file's order
-                    identity = f"{identity}.{entry.line:09d}"
-            elif identity in rows:
+            if not entry.id:
+                entry.id = f"{deal}@{entry.at}"
+                if entry.id in rows:  # without ids two rows of an instant are two saves, in the file's order
+                    entry.id = f"{entry.id}.{entry.line:09d}"
+            elif entry.id in rows:
                 yield Ignored("repeated_row")  # the last of them is taken
-            rows[identity] = entry
-            last = max(last, entry.at)
-            deleted = max(deleted, entry.ended)
+            rows[entry.id] = entry
+            if entry.ended > deleted:
+                deleted = entry.ended
         story = Story(SOURCE, deal, view, described)
-        for at, later, identity in sorted([(entry.at, entry.later, identity) for identity, entry in rows.items()]):
-            entry = rows[identity]
+        fields: tuple[str, ...] = ()
+        number, values = -1, list[Any]()
+        for entry in sorted(rows.values(), key=_IN_ORDER):
             layout = layouts[entry.layout]
             assert isinstance(layout, _History)
+            if entry.layout == number:
+                wrote = {name: new for name, new, old in zip(fields, entry.values, values, strict=True) if new != old}
+            else:
+                number, fields = entry.layout, layout.fields
+                wrote = dict(zip(fields, entry.values, strict=True))
+            values, before = entry.values, entry.before
             yield from story.tell(
                 Save(
-                    at,
+                    entry.at,
                     entry.user,
-                    f"sfh:{identity}",
-                    dict(zip(layout.fields, entry.values, strict=True)),
-                    None if entry.before is None else filled(dict(zip(layout.before, entry.before, strict=True))),
-                    not later and (not created or created + _A_DAY >= at),
+                    "sfh:" + entry.id,
+                    wrote,
+                    None if before is None else filled(dict(zip(layout.before, before, strict=True))),
+                    not entry.later and (not created or created + _A_DAY >= entry.at),
                 )
             )
         if deleted:
             # The export tells that the deal is in the recycle bin; the last touch of its rows is the best known time.
-            yield story.deleted(max(deleted, last), f"sfh:{deal}")
+            yield story.deleted(max(deleted, *(entry.at for entry in rows.values())), f"sfh:{deal}")
 
 
 def is_description(table: Table) -> bool:
@@ -173,7 +185,7 @@ class _History:
         if not columns:
             raise NotATable(f"{table.file}:1: no column that a field is mapped to (StageName, CloseDate)")
         self.fields = tuple(ours for _, ours in columns)
-        self._columns = [(place, ours, self._cells.known(ours)) for place, ours in columns]
+        self._columns = columns
         before = [(place, ours) for name, ours in _BEFORE.items() if (place := find.place(name)) >= 0]
         self.before = tuple(ours for _, ours in before)
         self._before = before
@@ -183,29 +195,31 @@ class _History:
         self._user = find.place("createdbyid", "lastmodifiedbyid") if self._versions else find.place("createdbyid")
         self._deleted, self._stamp = find.place("isdeleted"), find.place("systemmodstamp")
         self._created = find.place("createddate") if self._versions else -1
-        self._ids: dict[str, str] = {}
-        self._users: dict[str, str] = {}
+        self._remember()
+
+    def _remember(self) -> None:
+        self._ids, self._users = Remembered(deal_id), Remembered(user_id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("_ids", "_users")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._ids, self._users = {}, {}
-        self._columns = [(place, ours, self._cells.known(ours)) for place, ours, _ in self._columns]
+        self._remember()
 
     def read(self, line: int, cells: Cells) -> Entry | Ignored | Rejected:
         """The save that a row holds."""
-        find, reader, place, deal = self._find, self._cells, self._time, self._ids.get(cells[self._deal])
-        if deal is None:
-            if (unnamed := find.named(line, cells, self._deal)) is not None:
-                return unnamed
-            deal = remembered(self._ids, cells[self._deal], long_id)
+        find, reader, place = self._find, self._cells, self._time
+        if (unnamed := find.named(line, cells, self._deal)) is not None:
+            return unnamed
+        deal = self._ids[cells[self._deal]]
         before: list[Any] | None = None
         ended = created = 0
         try:
             at = reader.dates.instant(cells[place])
             values = []
-            for place, ours, known in self._columns:
-                text = cells[place]
-                values.append(known[text] if text in known else reader.value(ours, text))
+            for place, ours in self._columns:
+                values.append(reader.value(ours, cells[place]))
             later = False
             for place, _ in self._before:
                 if cells[place]:
@@ -229,11 +243,38 @@ class _History:
             return find.rejected(line, cells, place, str(error))
         own = long_id(cells[self._id]) if self._id >= 0 else ""
         identity = f"{deal}@{at}" if self._versions else own
-        user = ""
-        if self._user >= 0:
-            text = cells[self._user]
-            user = self._users[text] if text in self._users else remembered(self._users, text, user_id)
+        user = self._users[cells[self._user]] if self._user >= 0 else ""
         return Entry(deal, at, user, identity, line, self._number, values, before, later, ended, created)
+
+    def read_columns(self, lines: Sequence[int], columns: Sequence[Sequence[str]]) -> list[Entry]:
+        """See `history.Columnar`."""
+        reader, dates = self._cells, self._cells.dates
+        if self._deleted >= 0 and any(map(reader.flag, set(columns[self._deleted]))):
+            raise ValueError("a deleted deal")
+        deals = list(self._ids.read(columns[self._deal]))
+        at = dates.instants(columns[self._time])
+        values = zip(*(reader.known(ours).read(columns[place]) for place, ours in self._columns), strict=True)
+        before: Iterable[list[Any] | None] = repeat(None)
+        later: Iterable[bool] = repeat(False)
+        told = [columns[place] for place, _ in self._before]
+        if any(map(any, told)):
+            read = zip(*(reader.known(ours).read(columns[place]) for place, ours in self._before), strict=True)
+            filled_in = map(any, zip(*told, strict=True))
+            before = [list(row) if some else None for row, some in zip(read, filled_in, strict=True)]
+        told += [columns[place] for place in self._later]
+        if any(map(any, told)):
+            later = map(any, zip(*told, strict=True))
+        ids: Iterable[str] = repeat("")
+        if self._versions:
+            ids = map("{}@{}".format, deals, at)
+        elif self._id >= 0:
+            ids = map(long_id, columns[self._id])
+        users = self._users.read(columns[self._user]) if self._user >= 0 else repeat("")
+        created: Iterable[int] = repeat(0)
+        if self._created >= 0:
+            created = [dates.instant(text) if text else 0 for text in columns[self._created]]
+        number, never = repeat(self._number), repeat(0)
+        return list(map(Entry, deals, at, users, ids, lines, number, map(list, values), before, later, never, created))
 
 
 def found(table: Table) -> str:
