@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 import threading
@@ -127,28 +126,34 @@ def command(
         sys.exit(FAILED)
 
 
-def _stopping() -> threading.Event:
-    """Set by SIGTERM or Ctrl-C: what is under way is finished, and nothing else is begun."""
+def _stopping(then: Callable[[], None] = lambda: None) -> threading.Event:
+    """Set by SIGTERM or Ctrl-C, before ``then`` is called: what is under way is finished, and nothing else is begun."""
     stop = threading.Event()
+
+    def told(*_signal: Any) -> None:
+        stop.set()
+        then()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, told)
     return stop
 
 
 def _follow(settings: Settings, kind: str, source: str, policy: Policy) -> None:
     """A connector's own topic, until SIGTERM or Ctrl-C."""
-    from wellwon.runtime import logs
+    from wellwon.runtime import logs, serving
     from wellwon.runtime.normalise import NoRawTopic, RawTopic
 
     logs.set_up(settings)
-    stop = _stopping()
+    stop = _stopping(serving.leave_in_time)
     try:
         raw = RawTopic(settings, kind_named(kind), source, SourceView.of(policy))
     except NoRawTopic as error:
         raise BadInput(str(error)) from None
     with raw:
-        asyncio.run(raw.serve(settings.http, stop))
+        serving.run(raw.serve(settings.http, stop))
     click.echo(f"{counted(raw.followed.read, 'record')} read; " + _listed(raw.counts()), err=True)
+    serving.leave(0)
 
 
 def _listed(counts: dict[str, int]) -> str:

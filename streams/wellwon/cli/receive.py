@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -25,7 +23,7 @@ def command(source: str, listen: str) -> None:
     HubSpot's signature (WELLWON_HUBSPOT_SECRET, WELLWON_HUBSPOT_URL). TLS ends at a proxy in front. Metrics and health:
     WELLWON_HTTP.
     """
-    from wellwon.runtime import logs
+    from wellwon.runtime import logs, serving
     from wellwon.runtime.settings import Settings
 
     settings = Settings.from_environment()
@@ -38,7 +36,8 @@ def command(source: str, listen: str) -> None:
         raise BadInput(f"--listen {listen}: host:port, for instance 0.0.0.0:8081")
     must_answer(settings)
     logs.set_up(settings)
-    asyncio.run(_receive(settings, source, listen))
+    serving.run(_receive(settings, source, listen))
+    serving.leave(0)
 
 
 async def _receive(settings: Settings, source: str, listen: str) -> None:
@@ -48,6 +47,7 @@ async def _receive(settings: Settings, source: str, listen: str) -> None:
     from wellwon.runtime.endpoint import Endpoint
     from wellwon.runtime.ingest_metrics import ReceiverMetrics
     from wellwon.runtime.receiver import Receiver
+    from wellwon.runtime.serving import until_signal
 
     if settings.declare_topics:
         topics.create(settings, [topics.raw_topic(source)])
@@ -58,13 +58,10 @@ async def _receive(settings: Settings, source: str, listen: str) -> None:
         return None if receiver.port else "it does not listen yet"
 
     endpoint = Endpoint(settings.http, page=metrics.page, live=lambda: None, ready=ready)
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await endpoint.start()
     try:
         async with receiver.serving(listen):
             logging.getLogger(__name__).info("receiving", extra={"port": receiver.port, "http": endpoint.port})
-            await stopping.wait()
+            await until_signal()
     finally:
         await endpoint.stop()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 
@@ -16,6 +14,7 @@ def command() -> None:
     of a worker on the same machine.
     """
     from wellwon.cli.broker import must_answer
+    from wellwon.runtime.serving import leave
     from wellwon.runtime.settings import Settings
     from wellwon.web.run import run
 
@@ -25,4 +24,4 @@ def command() -> None:
     must_answer(settings)
     if not settings.page:
         click.echo(f"The page is at http://{settings.web}", err=True)
-    sys.exit(run(settings))
+    leave(run(settings))

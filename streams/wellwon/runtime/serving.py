@@ -8,8 +8,9 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from confluent_kafka import KafkaException
 
@@ -23,13 +24,20 @@ from wellwon.runtime.zombies import Superseded
 
 log = logging.getLogger(__name__)
 
-STOP_S = 30.0
+T = TypeVar("T")
+
+STOP_S = 15.0
+"""How long Faust may take to drain, commit and leave the group."""
+CANCEL_S = 3.0
+"""How long a task may take to end once it is cancelled."""
+LEAVE_S = 25.0
+"""A process that was told to stop ends within this time, whatever it waits for: Kubernetes and Compose kill after 30 s."""
 FORESEEN = (Refused, NewerState, DeliveryFailed, Superseded, OSError, KafkaException)
 """Failures whose message says it all; others are logged with where they came from."""
 
 
-def run(work: Coroutine[Any, Any, int]) -> int:
-    """Run a worker to its end; return its exit code. Follow with `leave`.
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a worker to its end; return what it returns. Follow with `leave`.
 
     Unlike ``asyncio.run`` it does not wait for what is left then: a task of Faust's that does not end when it is
     cancelled would keep a process whose work is done.
@@ -45,6 +53,27 @@ def leave(code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def leave_in_time() -> None:
+    """Let the process end `LEAVE_S` from now, with exit code 1, if it has not ended by itself by then."""
+
+    def overdue() -> None:
+        log.error("not stopped after %.0f s, leaving; what was not committed is done again", LEAVE_S)
+        leave(1)
+
+    timer = threading.Timer(LEAVE_S, overdue)
+    timer.daemon = True
+    timer.start()
+
+
+async def until_signal(stopping: asyncio.Event | None = None) -> None:
+    """Return at SIGTERM or SIGINT, or when ``stopping`` is set; from then on the process ends in time."""
+    stopping = stopping or asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await stopping.wait()
+    leave_in_time()
 
 
 @contextlib.asynccontextmanager
@@ -74,7 +103,7 @@ async def serving(
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=CANCEL_S)  # one of Faust's was seen to ignore it
         await _stop(member)
         if member.failure is None:
             await stopped()
@@ -86,7 +115,7 @@ async def serving(
 async def _stop(member: Member) -> None:
     """Drain, commit, leave the group."""
     stopping = asyncio.ensure_future(member.app.stop())
-    limit = STOP_S if member.failure is None else STOP_S / 10
+    limit = STOP_S if member.failure is None else STOP_S / 5
     await asyncio.wait([stopping], timeout=limit)
     if not stopping.done():
         log.warning("Faust did not stop within %.0f s", limit)
@@ -101,16 +130,14 @@ async def until_told(
     """Work until SIGTERM, SIGINT or a failure; the process's exit code. ``started`` and ``about`` are logged."""
     settings = member.settings
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    told = asyncio.ensure_future(until_signal(stopping))
     async with working as endpoint:
         where = {"port": endpoint.port, "group": member.group, "kafka": settings.kafka}
         log.info("%s", started, extra={**where, **about})
-        waits = [asyncio.ensure_future(stopping.wait()), asyncio.ensure_future(member.failed.wait())]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+        failing = asyncio.ensure_future(member.failed.wait())
+        await asyncio.wait([told, failing], return_when=asyncio.FIRST_COMPLETED)
+        failing.cancel()
+        stopping.set()
         log.info("stopping")
     if member.failure is not None:
         foreseen = isinstance(member.failure, FORESEEN)

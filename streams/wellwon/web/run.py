@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import signal
 import sys
 
 from aiohttp import web
@@ -14,7 +11,7 @@ from confluent_kafka import KafkaException
 from kafka.errors import KafkaError
 
 from wellwon.policy import PolicyError
-from wellwon.runtime import logs, topics
+from wellwon.runtime import logs, serving, topics
 from wellwon.runtime.directory_files import modified, read_directory
 from wellwon.runtime.endpoint import Endpoint
 from wellwon.runtime.replies import Replies
@@ -56,8 +53,7 @@ async def _run(settings: Settings, server: Server) -> int:
         failure.append(error)
         stopping.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    told = asyncio.ensure_future(serving.until_signal(stopping))
     reader = server.reader = Reader(settings, server.take, fail)
     server.replies = Replies(settings)
     health = Endpoint(
@@ -78,7 +74,7 @@ async def _run(settings: Settings, server: Server) -> int:
         following.append(asyncio.ensure_future(_follow_files(settings, server)))
         where = {"port": runner.addresses[0][1], "http": health.port, "kafka": settings.kafka}
         log.info("page served", extra=where)
-        await stopping.wait()
+        await told
         log.info("stopping")
     finally:
         for task in following:
@@ -96,7 +92,7 @@ async def _run(settings: Settings, server: Server) -> int:
 
 
 def run(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; return the process's exit code: 0, or 1 with the reason in the log.
+    """Run until SIGTERM or SIGINT; return the process's exit code: 0, or 1 with the reason in the log. Follow with `leave`.
 
     Raises PolicyError, SettingsError, OSError or UnicodeDecodeError for what is wrong before anything is started.
     """
@@ -104,7 +100,7 @@ def run(settings: Settings) -> int:
     server = Server(settings, directory.people, directory.policy)
     logs.set_up(settings)
     try:
-        return asyncio.run(_run(settings, server))
+        return serving.run(_run(settings, server))
     except (KafkaException, KafkaError, OSError) as error:
         log.error("%s", error)
         return 1
@@ -117,9 +113,7 @@ def main() -> None:
     except (SettingsError, PolicyError) as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    with contextlib.suppress(OSError):
-        logging.shutdown()
-    os._exit(code)  # a thread of a client that lost its broker must not keep the process
+    serving.leave(code)
 
 
 if __name__ == "__main__":
