@@ -2,22 +2,57 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+import orjson
 from confluent_kafka import Producer
 
+import histories
 from kafka_broker import Broker, free_port
 from live import Worker, committed, log_ends, until
+from wellwon.core.units import HOUR, MINUTE, format_instant
+from wellwon.core.wire import encode_clock
 from wellwon.runtime import topics
 from wellwon.runtime.settings import Settings
 
 Fed = tuple[int | None, bytes | None, bytes]
 """Partition (None: by key), key, value."""
+DEALS = 400
+
+
+def changes(partitions: int, seed: int) -> Iterator[Fed]:
+    """Endless changes of some hundred deals, a minute apart, with the time written down every hour."""
+    rng = random.Random(seed)
+    known: set[str] = set()
+    at = ticked = histories.START
+    for number in itertools.count():
+        at += MINUTE
+        if at - ticked >= HOUR:
+            ticked = at
+            for partition in range(partitions):
+                yield partition, None, encode_clock(at)
+        deal = f"deal-{rng.randrange(DEALS)}"
+        event = histories.event(rng, at) if deal in known else histories.created(rng)
+        known.add(deal)
+        record = {
+            "id": f"c{number}",
+            "opportunity_id": deal,
+            "source": "test",
+            "occurred_at": format_instant(at - rng.choice((0, 0, 0, 5, 40)) * MINUTE),
+            **event,
+        }
+        value = orjson.dumps(record)
+        yield None, deal.encode(), value
+        if rng.random() < 0.01:
+            yield None, deal.encode(), value  # a connector that was restarted
+        if rng.random() < 0.002:
+            yield None, deal.encode(), b"{"
 
 
 class Feeder(threading.Thread):

@@ -5,57 +5,23 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
 import pytest
 
 import histories
 import oracle
+import scenario
 from kafka_broker import running
 from live import REAL, settings_for
-from scenario import Chaos, Fed, Feeder
-from wellwon.core.units import HOUR, MINUTE, format_instant
-from wellwon.core.wire import encode_clock
+from scenario import Chaos, Feeder
 from wellwon.runtime import topics
 
 SEED = 20261123
 KILLS = int(os.environ.get("WELLWON_CHAOS_KILLS", "10"))
 RATE = float(os.environ.get("WELLWON_CHAOS_RATE", "500"))
-DEALS = 400
-
-
-def changes(partitions: int) -> Iterator[Fed]:
-    """Endless changes of some hundred deals, a minute apart, with the time written down every hour."""
-    rng = random.Random(SEED)
-    known: set[str] = set()
-    at = ticked = histories.START
-    for number in itertools.count():
-        at += MINUTE
-        if at - ticked >= HOUR:
-            ticked = at
-            for partition in range(partitions):
-                yield partition, None, encode_clock(at)
-        deal = f"deal-{rng.randrange(DEALS)}"
-        event = histories.event(rng, at) if deal in known else histories.created(rng)
-        known.add(deal)
-        record = {
-            "id": f"c{number}",
-            "opportunity_id": deal,
-            "source": "test",
-            "occurred_at": format_instant(at - rng.choice((0, 0, 0, 5, 40)) * MINUTE),
-            **event,
-        }
-        value = orjson.dumps(record)
-        yield None, deal.encode(), value
-        if rng.random() < 0.01:
-            yield None, deal.encode(), value  # a connector that was restarted
-        if rng.random() < 0.002:
-            yield None, deal.encode(), b"{"
 
 
 def test_chaos(tmp_path: Path, pytestconfig: pytest.Config) -> None:
@@ -65,7 +31,7 @@ def test_chaos(tmp_path: Path, pytestconfig: pytest.Config) -> None:
         settings = settings_for(broker.bootstrap, tmp_path, "chaos", clock="log", policy=policy)
         settings.data.mkdir()
         topics.create(settings)
-        feeder = Feeder(settings, changes(settings.partitions), RATE)
+        feeder = Feeder(settings, scenario.changes(settings.partitions, SEED), RATE)
         feeder.start()
         chaos = Chaos(broker, settings, REAL, random.Random(SEED))
         chaos.kills(KILLS)

@@ -194,6 +194,31 @@ def test_the_next_takes_over_when_the_first_stops(desk: Desk, start: Callable[..
     second.signal(signal.SIGTERM)
 
 
+def test_replaced_one_by_one_while_alerts_flow_nobody_hears_twice(desk: Desk, start: Callable[..., Worker]) -> None:
+    rng = random.Random(11)
+    for server in (desk.hook, desk.other):
+        server.misbehave = lambda request: rng.choice((0.0, 0.01, 0.05))
+    other = replace(desk.settings, instance="deliver-1", http=f"127.0.0.1:{free_port()}")
+    workers = [desk.worker, start(other, *DELIVER).wait_ready()]
+    records = alerts(40, 6)
+    for part in range(6):
+        produce(desk.settings, records[part * 40 : part * 40 + 40], topics.ALERTS)
+        target = part * 40 + 10
+        until(lambda target=target: len(desk.hook.taken) >= target, "some of them")  # type: ignore[misc]
+        number = part % 2  # the one that delivers and the one that stands by take turns
+        assert workers[number].stop() == 0, workers[number].tail()
+        again = replace(workers[number].settings, http=f"127.0.0.1:{free_port()}")
+        workers[number] = start(again, *DELIVER).wait_ready()
+    for server in (desk.hook, desk.other):
+        until(lambda server=server: set(desk.heard(server)) >= set(ids(records)), "every revision")  # type: ignore[misc]
+        assert Counter(desk.heard(server)) == Counter(ids(records))
+        assert in_order(desk.heard(server))
+        assert len(server.all) == len(records), "nothing was sent that was not taken"
+    for worker in workers:
+        assert worker.metrics()["wellwon_messages_repeated_total"] == 0
+        assert worker.stop() == 0
+
+
 def test_a_worker_of_an_older_epoch_is_refused(desk: Desk, start: Callable[..., Worker]) -> None:
     desk.worker.stop()
     later = start(replace(desk.settings, epoch=1), *DELIVER).wait_ready()
