@@ -31,7 +31,7 @@ STOP_S = 15.0
 CANCEL_S = 3.0
 """How long a task may take to end once it is cancelled."""
 LEAVE_S = 25.0
-"""A process that was told to stop ends within this time, whatever it waits for: Kubernetes and Compose kill after 30 s."""
+"""A process that was told to stop ends within this time, whatever it waits for; Kubernetes kills after 30."""
 FORESEEN = (Refused, NewerState, DeliveryFailed, Superseded, OSError, KafkaException)
 """Failures whose message says it all; others are logged with where they came from."""
 

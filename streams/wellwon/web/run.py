@@ -92,7 +92,7 @@ async def _run(settings: Settings, server: Server) -> int:
 
 
 def run(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; return the process's exit code: 0, or 1 with the reason in the log. Follow with `leave`.
+    """Run until SIGTERM or SIGINT; return the process's exit code: 0, or 1 with the reason in the log.
 
     Raises PolicyError, SettingsError, OSError or UnicodeDecodeError for what is wrong before anything is started.
     """
