@@ -132,7 +132,9 @@ def test_a_calm_organisation_is_left_in_peace() -> None:
     assert weeks > 10_000
     assert 100 * len(told) / weeks < 1
     assert not any(calm.labels[message["opportunity_id"]].group == HEALTHY for message in told)
-    assert len(told) <= 20, "look-alikes and near misses show some information beside their story"
+    beside = {(message["rule"], message["severity"]) for message in told}
+    assert beside <= {("stage-stall", "info"), ("too-early-to-close", "info")}, "information beside a story, no more"
+    assert len(told) <= 15
 
 
 def test_a_thoughtless_organisation_is_still_bearable() -> None:
@@ -145,9 +147,10 @@ def test_a_thoughtless_organisation_is_still_bearable() -> None:
                     yield delivery
 
     calm = run(Thoughtless(9, 2_000, quarters=2, pressured=0))
-    messages = calm.said.all_messages()
-    assert {message["rule"] for message in messages} >= {"quiet-commit"}
-    assert 100 * len(messages) / open_weeks(Simulation(9, 2_000, quarters=2, pressured=0)) < 3
+    weeks = open_weeks(Simulation(9, 2_000, quarters=2, pressured=0))
+    quiet = [message["rule"] == "quiet-commit" for message in calm.said.all_messages()]
+    assert 0 < 100 * sum(quiet) / weeks < 3
+    assert 100 * (len(quiet) - sum(quiet)) / weeks < 0.1, "nothing else has more to say"
 
 
 STRICT = """

@@ -94,7 +94,7 @@ async def _demo(screen: Screen, keep: bool, as_json: bool, seed: int) -> None:
     async with on_stage(policy_text(), _people()) as stage:
         screen.started(time.monotonic() - began)
         said, changes = await _play(stage, simulation, screen)
-        totals = _totals(labels, said, changes)
+        totals = totals_of(labels, said, changes)
         totals.metrics, totals.slack = stage.metrics_url, stage.slack.posted
         picked = _pick(stage, labels, said)
         totals.seconds = round(time.monotonic() - began, 1)
@@ -155,7 +155,8 @@ def _people() -> str:
     return "id,email\n" + "".join(f"{seller}000,{seller[3:].lower()}@example.com\n" for seller in sellers)
 
 
-def _totals(labels: dict[str, Label], said: Said, changes: int) -> Totals:
+def totals_of(labels: dict[str, Label], said: Said, changes: int) -> Totals:
+    """What was said, held against the labels."""
     wins: dict[str, int] = {}
     for win in said.wins.values():
         if not win["withdrawn"]:
