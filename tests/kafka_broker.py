@@ -242,6 +242,7 @@ def properties(port: int, controller: int, log_dir: str, more: Mapping[str, str]
         "transaction.state.log.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
+        "log.cleaner.backoff.ms": "500",
     }
     return lines | {key: f"{lines[key]},{value}" if key in lines else value for key, value in more.items()}
 

@@ -243,7 +243,7 @@ def test_more_partitions_are_refused(live: Settings, start: Start, also_the_stat
     with topics.admin(live) as admin:
         admin.create_partitions(grown)
         admin.wait_for_topics(list(grown))
-    assert "start over" in refused(live, start)
+    assert "wellwon topics repartition 6" in refused(live, start)
 
 
 def test_the_lineage_is_in_every_partition(live: Settings, start: Start) -> None:

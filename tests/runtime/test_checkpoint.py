@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -86,3 +87,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         checkpoint.write(path, fresh(), {b"k": None})  # type: ignore[dict-item]
     assert load(path) == {b"k": b"old"}
+
+
+def test_only_what_is_too_old_is_deleted(tmp_path: Path) -> None:
+    old, young = tmp_path / "t-1.checkpoint", tmp_path / "t-2.checkpoint"
+    for path in (old, young):
+        written(path, {b"d": b"state"})
+    long_ago = time.time() - checkpoint.MAX_AGE_S - 60
+    os.utime(old, (long_ago, long_ago))
+    checkpoint.delete_old(tmp_path)
+    assert list(tmp_path.iterdir()) == [young]
+    checkpoint.delete_old(tmp_path / "not there")

@@ -32,9 +32,10 @@ COMMANDS = {
     "rules": "The rules: family, severity, mode and what each looks for.",
     "policy": "Check, show, try out and apply a policy.",
     "check": "Check the settings and the policy that they name.",
-    "topics": "List, create and verify the topics.",
+    "topics": "List, create and verify the topics; add partitions.",
     "doctor": "Say what is wrong with broker, topics, policy and versions, and how to fix it.",
     "dead-letters": "List, show and redrive what could not be processed.",
+    "forget": "Erase a deal or a person from everything that is kept.",
     "schemas": "Write the published schemas, or check that they are fresh.",
 }
 """What there is, in the order of the help; ``cli/<name>.py`` holds ``command``."""

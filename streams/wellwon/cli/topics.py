@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from wellwon.cli.failure import FAILED, Failed
-from wellwon.cli.output import Group, columns, json_lines
+from wellwon.cli.output import Group, columns, counted, json_lines
 
 
 @click.group(cls=Group)
 def command() -> None:
-    """List, create and verify the topics."""
+    """List, create and verify the topics; add partitions."""
 
 
 @command.command("list")
@@ -87,3 +87,41 @@ def verify() -> None:
     if differences:
         sys.exit(FAILED)
     click.echo("every topic is as declared")
+
+
+@command.command()
+@click.argument("partitions", type=click.IntRange(1, 1000))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def repartition(partitions: int, as_json: bool) -> None:
+    """Give the log and its states PARTITIONS partitions, and bring every deal's state where its changes will be.
+
+    Stop the workers, deliver, the live page, and what feeds the log first. Nothing is lost and no alert comes twice;
+    what was not read yet is read afterwards. If it is interrupted, run it again: workers refuse to start until it is
+    done. Kafka takes no partitions away.
+    """
+    from confluent_kafka import KafkaException
+
+    from wellwon.cli.broker import must_answer
+    from wellwon.core.state import NewerState
+    from wellwon.runtime.repartition import repartition
+    from wellwon.runtime.restore import Refused
+    from wellwon.runtime.settings import Settings
+
+    settings = Settings.from_environment()
+    must_answer(settings)
+    try:
+        done = repartition(settings, partitions)
+    except (Refused, NewerState, KafkaException) as error:
+        raise Failed(str(error)) from None
+    if as_json:
+        counts = {} if done is None else {"before": done.before, "deals": done.deals, "moved": done.moved}
+        json_lines({"partitions": partitions, **counts, "unread": 0 if done is None else done.changes})
+        return
+    if done is None:
+        click.echo(f"nothing to do: there are {partitions} partitions, and the states are where they belong")
+        return
+    click.echo(
+        f"{done.before} to {partitions} partitions: {counted(done.moved, 'state')} of {done.deals:,} moved,"
+        f" {counted(done.changes, 'change')} to be read yet"
+    )
+    click.echo(f"set WELLWON_PARTITIONS={partitions} everywhere, and start the workers")

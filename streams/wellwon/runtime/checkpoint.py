@@ -73,6 +73,16 @@ def _write_block(file: BinaryIO, block: list[tuple[bytes, bytes]]) -> None:
     file.write(body)
 
 
+def delete_old(folder: Path) -> None:
+    """Delete the checkpoints that are too old to be used, of partitions that others own by now among them.
+
+    What was deleted elsewhere must not stay in them.
+    """
+    for path in folder.glob("*.checkpoint"):
+        if time.time() - path.stat().st_mtime > MAX_AGE_S:
+            path.unlink()
+
+
 def load(path: Path, *, topic_id: str, partition: int) -> tuple[Header, dict[bytes, bytes]]:
     """Read a checkpoint. Raises BadCheckpoint when there is none that can be used."""
     try:

@@ -163,7 +163,7 @@ def _topics(settings: Settings, found: Mapping[str, topics.Found | None]) -> Ite
             yield Verdict("topics", "wrong", f"{name} does not exist", "wellwon topics create")
             continue
         wanted = topics.partitions_of(topic, settings)
-        if entry.partitions != wanted:
+        if topic.placed and entry.partitions != wanted:
             well = False
             yield Verdict("topics", "wrong", *_partitions(settings, topic, entry.partitions))
         for key, value in topic.settings().items():
@@ -184,8 +184,6 @@ def _partitions(settings: Settings, topic: topics.Topic, has: int) -> tuple[str,
     if topic.partitions is not None:
         said = f"{settings.topic(topic.name)} has {has} partitions, declared are {topic.partitions}"
         return said, f"make it anew with {topic.partitions}: it is read in its order"
-    if topic.name != topics.CHANGES:
-        return said, f"WELLWON_PARTITIONS={has} if the other topics have as many; else make this one anew"
     return said, remedy
 
 

@@ -26,7 +26,12 @@ class Found:
 
 def partition_of(deal: str, partitions: int) -> int:
     """The partition of a deal: the murmur2 of its id, as every client of ours places it."""
-    number: int = murmur2(deal.encode())
+    return partition_of_key(deal.encode(), partitions)
+
+
+def partition_of_key(key: bytes, partitions: int) -> int:
+    """The partition of a record's key."""
+    number: int = murmur2(key)
     return (number & 0x7FFFFFFF) % partitions
 
 

@@ -81,7 +81,7 @@ class RawTopic:
         """When the last step ended, on the monotonic clock; None before the first."""
         self._consumer = KafkaConsumer(
             **kafka_python(settings),
-            group_id=f"wellwon-normalise-{source}",
+            group_id=topics.raw_group(source),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=BATCH,

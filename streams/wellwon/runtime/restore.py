@@ -27,9 +27,9 @@ LINEAGE = b"\0lineage"
 """Key of the one changelog record per partition that belongs to the runtime: which log the states come from."""
 IDLE_S = 30.0
 """Restoring gives up when the changelog brings nothing for so long."""
-START_OVER = (
-    "deals would land where their states are not. Make the change topic anew with the old number of partitions, or"
-    " start over: a new WELLWON_GROUP, an empty {}, and the history ingested again"
+MOVE = (
+    "deals would land where their states are not. Stop the workers and what feeds them, and run `wellwon topics"
+    " repartition {}`: it brings the states where their deals are now"
 )
 
 
@@ -37,8 +37,8 @@ def partitions_differ(settings: Settings, topic: str, has: int) -> tuple[str, st
     """Say that the change topic has other partitions than declared, and what to do about it."""
     return (
         f"{topic} has {has} partitions, declared are {settings.partitions}",
-        f"if it always had {has}: WELLWON_PARTITIONS={has}. If it was given more: "
-        + START_OVER.format(settings.topic(topics.STATE)),
+        f"if it always had {has}, or `wellwon topics repartition` gave them: WELLWON_PARTITIONS={has}. If they were"
+        f" added otherwise: {MOVE.format(has)}",
     )
 
 
@@ -99,7 +99,7 @@ def inspect(settings: Settings, flow: topics.Flow = topics.DETECT) -> Log:
     if changes.partitions != state.partitions:
         raise Refused(
             f"{changes.name} has {changes.partitions} partitions, and its states in {state.name} have"
-            f" {state.partitions}: {START_OVER.format(state.name)}"
+            f" {state.partitions}: {MOVE.format(max(changes.partitions, state.partitions))}"
         )
     return Log(changes.id, state.id, changes.partitions)
 
@@ -112,19 +112,7 @@ def restore(
     States of a flow belong to offsets of one log, and are refused for another; the others know no such place.
     """
     topic = settings.topic(state)
-    consumer = Consumer(
-        librdkafka(settings)
-        | {
-            "group.id": f"{settings.group}-restore",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 100,
-            "fetch.error.backoff.ms": 100,
-            "queued.max.messages.kbytes": 65_536,
-            "max.partition.fetch.bytes": 4 * 2**20,
-        }
-    )
+    consumer = _consumer(settings)
     try:
         results: dict[int, Restored] = {}
         for partition in partitions:
@@ -141,6 +129,44 @@ def restore(
         return results
     finally:
         consumer.close()
+
+
+def as_written(settings: Settings, state: str) -> dict[int, Restored]:
+    """Return all states of a topic as the changelog alone has them, whatever log they belong to. Raises as `restore`.
+
+    For commands that change them while no worker runs.
+    """
+    topic = settings.topic(state)
+    consumer = _consumer(settings)
+    try:
+        results: dict[int, Restored] = {}
+        about = consumer.list_topics(topic, timeout=10).topics[topic]
+        if about.error is not None:
+            raise KafkaException(about.error)
+        for partition in sorted(about.partitions):
+            start, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            found = results[partition] = Restored(end=end)
+            if start < end:
+                _read_tail(consumer, topic, partition, start, found)
+        return results
+    finally:
+        consumer.close()
+
+
+def _consumer(settings: Settings) -> Consumer:
+    return Consumer(
+        librdkafka(settings)
+        | {
+            "group.id": f"{settings.group}-restore",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 100,
+            "fetch.error.backoff.ms": 100,
+            "queued.max.messages.kbytes": 65_536,
+            "max.partition.fetch.bytes": 4 * 2**20,
+        }
+    )
 
 
 def _from_checkpoint(topic: str, source: Log, folder: Path, partition: int, end: int) -> Restored:
@@ -236,7 +262,7 @@ def _check(
     if was is not None and was.partitions != source.partitions:
         raise Refused(
             f"the states were made when {topic} had {was.partitions} partitions, it now has"
-            f" {source.partitions}: {START_OVER.format(settings.topic(flow.states))}"
+            f" {source.partitions}: {MOVE.format(source.partitions)}"
         )
     if was is not None and was.epoch < settings.epoch:
         return  # the operator says that this is a new log

@@ -55,6 +55,11 @@ class Topic:
     """-1: records are kept for ever."""
     config: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def placed(self) -> bool:
+        """Whether the number of partitions says where a record must be. Others keep the number that they began with."""
+        return self.partitions is not None or self.name in (CHANGES, STATE)
+
     def settings(self) -> dict[str, str]:
         """Return the topic-level configuration that the broker must have."""
         wanted = {"cleanup.policy": self.cleanup, **self.config}
@@ -63,9 +68,11 @@ class Topic:
         return wanted
 
 
+# Compaction must come some day, however little is written: what was forgotten is in older records.
+_STATES = {"max.compaction.lag.ms": str(7 * DAY_MS), "segment.ms": str(DAY_MS)}
 # Compaction keeps the last record of a key, and a worker that should be gone may write an older one last. So only
 # states are compacted: their owner writes them again, long before compaction may act on what the other wrote.
-_CHANGELOG = {"min.compaction.lag.ms": "3600000", "segment.ms": str(DAY_MS)}
+_CHANGELOG = {**_STATES, "min.compaction.lag.ms": "3600000"}
 
 TOPICS: tuple[Topic, ...] = (
     Topic(
@@ -171,7 +178,7 @@ TOPICS: tuple[Topic, ...] = (
         writers=("deliver",),
         readers=("deliver (restore)",),
         partitions=1,  # one worker at a time delivers: an owner's cap and a channel's pace concern all deals
-        config={"segment.ms": str(DAY_MS)},
+        config=_STATES,
     ),
 )
 
@@ -211,6 +218,11 @@ def raw_topic(source: str) -> Topic:
     )
 
 
+def raw_group(source: str) -> str:
+    """Return the group under which it is noted how far normalise has come in a source's own events."""
+    return f"wellwon-normalise-{source}"
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A topic as the broker has it."""
@@ -224,7 +236,7 @@ class Found:
     def differences(self, wanted_partitions: int) -> list[str]:
         """Say in words what is not as declared; empty when all is well."""
         found = []
-        if self.partitions != wanted_partitions:
+        if self.topic.placed and self.partitions != wanted_partitions:
             found.append(f"{self.name} has {self.partitions} partitions, declared are {wanted_partitions}")
         for key, value in self.topic.settings().items():
             if self.config.get(key) != value:

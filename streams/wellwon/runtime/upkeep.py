@@ -97,9 +97,10 @@ async def _rewrite_foreign(detect: Detect, topic: str, owned: Owned) -> None:
 
 
 async def write_checkpoints(detect: Detect) -> None:
-    """Write each partition's checkpoint now and then."""
+    """Write each partition's checkpoint now and then, and delete those that are too old."""
     while True:
         await asyncio.sleep(detect.settings.checkpoint_seconds)
+        await asyncio.to_thread(checkpoint.delete_old, detect.checkpoints)
         for owned in list(detect.owned.values()):
             if not detect.suspended:
                 await save(detect, owned)
