@@ -16,8 +16,9 @@ from fakes import web as fake
 from kafka_broker import free_port
 from live import Worker, produce, read, until, wait_for_the_end
 from told import PEOPLE
+from wellwon.core.output import DeadLetter
 from wellwon.core.state import decode_state
-from wellwon.runtime import topics
+from wellwon.runtime import deadletters, topics
 from wellwon.runtime.at_rest import Group, Writing
 from wellwon.runtime.forget import forget
 from wellwon.runtime.lookup import partition_of
@@ -294,3 +295,15 @@ def test_what_nobody_has_read_yet_of_others_is_read_afterwards(live: Settings, s
     left = read(live, topics.ALERTS)
     assert [m.value() for m in left] == [m.value() for m in there if m.key() == other.encode()]
     assert [m.value() for m in left if (m.offset() or 0) >= committed] == [there[5].value(), there[6].value()]
+
+
+def test_a_dead_letter_that_was_dismissed_stays_so(live: Settings) -> None:
+    """Letters are known by their offsets, and those are others when the topic is written anew."""
+    keys = (b"deal-2", b"deal-1", b"deal-3", b"deal-1")
+    refused = [DeadLetter(key, b'{"n":%d}' % n, n, "bad_value", "") for n, key in enumerate(keys)]
+    produce(live, [(None, deadletters.encode(one, "log", 0, 0)) for one in refused], topics.DEAD_LETTERS)
+    deadletters.dismiss(live, [1, 2])
+    deadletters.dismiss(live, [3])
+    forget(live, Redaction(deal="deal-1"))
+    left = list(deadletters.read(live))
+    assert [(letter.key, letter.closed is not None) for letter in left] == [(b"deal-2", False), (b"deal-3", True)]

@@ -160,7 +160,6 @@ class Writing:
                 "enable.idempotence": True,
                 "partitioner": PARTITIONER,
                 "message.max.bytes": topics.DEAD_LETTER_BYTES,
-                "compression.type": "lz4",
             }
         )
 

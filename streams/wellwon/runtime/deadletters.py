@@ -109,6 +109,18 @@ def decode_closed(data: bytes) -> dict[int, Closed]:
     return {number: Closed(fields["closed"], fields["at"]) for number in fields.get("letters", ())}
 
 
+def renumbered(data: bytes, numbers: Mapping[int, int]) -> bytes | None:
+    """Return a ``dead-letter.v1`` record that closes letters, by their new numbers; None if it closes none of them.
+
+    A letter is returned as it is.
+    """
+    fields: dict[str, Any] = orjson.loads(data)
+    if "letters" not in fields:
+        return data
+    letters = [numbers[number] for number in fields["letters"] if number in numbers]
+    return orjson.dumps({**fields, "letters": letters}) if letters else None
+
+
 def read(settings: Settings, *, reason: str | None = None, rule: str | None = None) -> Iterator[DeadLetter]:
     """Yield the dead letters kept now, oldest first, of one reason or rule if asked for.
 

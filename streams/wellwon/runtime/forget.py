@@ -20,7 +20,7 @@ from typing import Final
 from confluent_kafka import Message
 
 from wellwon.core.state import CONTROL_KEY
-from wellwon.runtime import restore, topics
+from wellwon.runtime import deadletters, reread, restore, topics
 from wellwon.runtime.at_rest import Group, Reading, Writing, delete_before, must_be_at_rest
 from wellwon.runtime.redact import Redaction
 from wellwon.runtime.restore import Refused
@@ -53,6 +53,7 @@ def forget(settings: Settings, redaction: Redaction, *, logs: bool = False) -> F
     groups = {settings.group: "worker", rollup: "rollup", deliver: "deliver"}
     readers = {topics.CHANGES: settings.group, topics.FACTS: rollup}
     readers |= dict.fromkeys((topics.ALERTS, topics.WINS, topics.REPLIES), deliver)
+    readers[topics.REREADS] = reread.GROUP
     must_be_at_rest(settings, groups)
     done, writing = Forgotten(), Writing(settings)
     with Reading(settings) as reading:
@@ -78,8 +79,8 @@ def _must_be_read(settings: Settings, reading: Reading, group: str, name: str, r
     """What waits to be read would bring it back."""
     with Group(settings, group) as reader:
         read = reader.committed(name)
-    if not read and group != settings.group:
-        return  # such a worker has never run, and has nothing to bring back to
+    if not read and name != topics.CHANGES and not name.startswith(topics.RAW):
+        return  # nobody reads it: it brings nothing back
     waiting = 0
     for number, (start, end) in reading.bounds(name).items():
         begin = max(start, read.get(number, start))
@@ -119,16 +120,19 @@ def _publish_again(
         if group is not None:
             with Group(settings, group) as reader:
                 read = reader.committed(name).get(number)
-        copies = behind = 0
+        copies, behind, numbers = 0, 0, dict[int, int]()
         for record in reading.records(name, number, start, end):
             key, value = record.key(), record.value()
             without = None if value is None else redaction.without(name, key, value)
+            if without != value:
+                (done.deleted if without is None else done.rewritten)[name] += 1
+            if without is not None and name == topics.DEAD_LETTERS:
+                without = deadletters.renumbered(without, numbers)
+                numbers[record.offset() or 0] = end + copies
             if without is not None:
                 writing.put(name, number, key, without, at=record.timestamp()[1], headers=record.headers())
                 copies += 1
                 behind += read is not None and (record.offset() or 0) < read
-            if without != value:
-                (done.deleted if without is None else done.rewritten)[name] += 1
         writing.confirm()
         if reading.bounds(name)[number][1] != end + copies:
             raise Refused(
