@@ -79,7 +79,7 @@ def test_topics_are_made_compared_and_looked_after(site: Callable[[str], Site]) 
     live.until(lambda: wellwon("topics", "verify").code == 1, "the new partition to be seen")
     said = {verdict["said"]: verdict["remedy"] for verdict in wellwon.wrong()}
     assert "WELLWON_PARTITIONS=3" in said["cli-topics.opportunity-changes has 3 partitions, declared are 2"]
-    assert any("old number of partitions" in remedy for remedy in said.values())
+    assert any("wellwon topics repartition 3" in remedy for remedy in said.values())
 
 
 def test_ingest_worker_doctor(site: Callable[[str], Site]) -> None:
