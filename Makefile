@@ -53,7 +53,9 @@ dist: .venv/tests ## wheel, source archive and bill of materials (SBOM), in dist
 lock: ## choose the newest allowed versions of everything
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv
 	$(COMPILE) --group build --output-file requirements.lock
-	$(COMPILE) --group build --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --group build --extra pubsub --constraint requirements.lock --output-file requirements-pubsub.lock
+	$(COMPILE) --group build --group dev --extra pubsub --constraint requirements-pubsub.lock \
+		--output-file requirements-dev.lock
 
 # Stamps: each is newer than what it was made from. wellwon is installed in place, so that its code is never stale.
 .venv/runs: requirements.lock pyproject.toml

@@ -12,7 +12,7 @@ import pytest
 import wellwon
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ["requirements.lock", "requirements-dev.lock"]
+LOCKS = ["requirements.lock", "requirements-pubsub.lock", "requirements-dev.lock"]
 
 
 def tracked() -> list[Path]:
@@ -98,12 +98,18 @@ def test_every_pin_has_a_hash(lock: str) -> None:
 
 
 def test_the_locks_agree_and_cover_the_dependencies() -> None:
-    runs, tests = (dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE)) for lock in LOCKS)
-    assert runs.items() <= tests.items()
+    runs, extra, tests = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE)) for lock in LOCKS
+    )
+    assert runs.items() < extra.items() < tests.items()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    names = {re.split(r"[<>=]", name)[0].lower() for name in project["project"]["dependencies"]}
+    names, optional = (
+        {re.split(r"[<>=]", name)[0].lower() for name in listed}
+        for listed in (project["project"]["dependencies"], project["project"]["optional-dependencies"]["pubsub"])
+    )
     groups = {name.lower() for group in project["dependency-groups"].values() for name in group}
     assert names <= runs.keys()
+    assert optional <= extra.keys() - runs.keys()
     assert groups <= tests.keys()
 
 

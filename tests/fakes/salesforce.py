@@ -13,6 +13,7 @@ from fakes.web import Request, Server
 from wellwon.core.units import parse_instant
 
 BATCH = 200
+ORGANISATION = "00DWx0000000001AAA"
 
 
 @dataclass
@@ -43,7 +44,9 @@ class Organisation:
             if form.get("client_secret") != ["secret"]:
                 return web.json_response({"error": "invalid_client"}, status=400)
             self.tokens += 1
-            return web.json_response({"access_token": f"token-{self.tokens}", "token_type": "Bearer"})
+            here = f"http://{request.headers['Host']}"
+            about = {"instance_url": here, "id": f"{here}/id/{ORGANISATION}/005Wx0000000001AAA", "token_type": "Bearer"}
+            return web.json_response({"access_token": f"token-{self.tokens}", **about})
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if token != f"token-{self.tokens}" or token in self.expired:
             return _refused(401, "INVALID_SESSION_ID", "Session expired or invalid")

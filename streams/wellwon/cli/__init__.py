@@ -21,7 +21,7 @@ COMMANDS = {
     "web": "Serve the live page: open alerts, timelines of deals, how deals were won.",
     "crm": "Facts back into the CRM: set it up, preview.",
     "ingest": "Send a file of changes, or an export, to Kafka.",
-    "receive": "Take what a CRM posts, into its raw topic.",
+    "receive": "Write what a CRM tells into its raw topic: webhooks, change events.",
     "reread": "Read deals again from their CRM, where a change was announced without saying what.",
     "fetch": "A CRM's own history, into files.",
     "replay": "Run the core alone over files: the same alerts and wins, without Kafka.",

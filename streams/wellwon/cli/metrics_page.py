@@ -12,7 +12,7 @@ HEADER = ("metric", "type", "labels", "what it means")
 def metrics_page() -> str:
     """The page."""
     from wellwon.runtime.deliver_metrics import DeliverMetrics
-    from wellwon.runtime.ingest_metrics import NormaliseMetrics, ReceiverMetrics
+    from wellwon.runtime.ingest_metrics import NormaliseMetrics, ReceiverMetrics, SubscriberMetrics
     from wellwon.runtime.metrics import Metrics
     from wellwon.runtime.reread_metrics import RereadMetrics
     from wellwon.web.metrics import WebMetrics
@@ -32,8 +32,10 @@ def metrics_page() -> str:
         table(HEADER, _rows(NormaliseMetrics())),
         "## wellwon reread",
         table(HEADER, _rows(RereadMetrics(()))),
-        "## wellwon receive",
+        "## wellwon receive hubspot",
         table(HEADER, _rows(ReceiverMetrics())),
+        "## wellwon receive salesforce",
+        table(HEADER, _rows(SubscriberMetrics())),
         "## wellwon web",
         table(HEADER, _rows(WebMetrics())),
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -25,14 +24,15 @@ def command() -> None:
     WELLWON_CRM_HUBSPOT_TOKEN), and the policy whose fields are read. Of the day's API calls the policy's
     api_share_percent is used at most. One such process is enough. Metrics and health: WELLWON_HTTP.
     """
-    from wellwon.runtime import logs
+    from wellwon.runtime import logs, serving
     from wellwon.runtime.settings import Settings
 
     settings = Settings.from_environment()
     _, policy = load(str(settings.policy) if settings.policy else None)
     must_answer(settings)
     logs.set_up(settings)
-    asyncio.run(_serve(settings, policy))
+    serving.run(_serve(settings, policy))
+    serving.leave(0)
 
 
 async def _serve(settings: Settings, policy: Policy) -> None:
@@ -45,6 +45,7 @@ async def _serve(settings: Settings, policy: Policy) -> None:
     from wellwon.runtime.reread_answers import Reader
     from wellwon.runtime.reread_hubspot import HubSpotReader
     from wellwon.runtime.reread_salesforce import SalesforceReader
+    from wellwon.runtime.serving import until_signal
     from wellwon.sinks.salesforce import Salesforce
     from wellwon.sources.mapping import SourceView
 
@@ -55,14 +56,14 @@ async def _serve(settings: Settings, policy: Policy) -> None:
     }
     shares = {system: writes_of(policy.crm, system).api_share_percent for system in readers}
     stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with Rereader(settings, readers, shares) as rereader:
         endpoint = Endpoint(settings.http, page=rereader.metrics.page, live=rereader.live, ready=rereader.ready)
         await endpoint.start()
         logging.getLogger(__name__).info("rereading", extra={"crms": ", ".join(readers), "port": endpoint.port})
+        told = asyncio.ensure_future(until_signal(stopping))
         try:
             await rereader.run(stopping)
         finally:
+            told.cancel()
             await endpoint.stop()
     click.echo(f"stopped: {counted(rereader.written, 'change')} written", err=True)

@@ -62,6 +62,12 @@ def open_one(system: str, settings: Settings, environment: Mapping[str, str] | N
 
 def salesforce(settings: Settings, environment: Mapping[str, str] | None = None) -> Salesforce:
     """Salesforce, by the client credentials of a connected app. Raises SettingsError."""
+    url, login, client = salesforce_login(settings, environment)
+    return Salesforce(url, login, client)
+
+
+def salesforce_login(settings: Settings, environment: Mapping[str, str] | None = None) -> tuple[str, OAuth, Client]:
+    """The organisation's address, its tokens, and the connections that they come by. Raises SettingsError."""
     names = {
         "URL": "the organisation's address (https://<domain>.my.salesforce.com)",
         "CLIENT_ID": "the connected app's consumer key",
@@ -75,7 +81,7 @@ def salesforce(settings: Settings, environment: Mapping[str, str] | None = None)
         secrets = {"client_id": read["CLIENT_ID"](), "client_secret": read["CLIENT_SECRET"]()}
         return {"grant_type": "client_credentials", **secrets}
 
-    return Salesforce(url, OAuth(client, f"{url}/services/oauth2/token", grant), client)
+    return url, OAuth(client, f"{url}/services/oauth2/token", grant), client
 
 
 def hubspot(settings: Settings, environment: Mapping[str, str] | None = None) -> HubSpot:
@@ -108,6 +114,11 @@ def _needed(system: str, names: Mapping[str, str], environment: Mapping[str, str
     if missing:
         raise SettingsError("\n".join(missing))
     return {name: read for name, read in found.items() if read is not None}
+
+
+def pubsub_address(settings: Settings) -> str:
+    """Where Salesforce's Pub/Sub API is. Raises SettingsError."""
+    return _address(settings.salesforce_pubsub, settings, "WELLWON_SALESFORCE_PUBSUB")
 
 
 def _address(url: str, settings: Settings, variable: str) -> str:

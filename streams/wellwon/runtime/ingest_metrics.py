@@ -1,4 +1,4 @@
-"""The instruments of what fills the log: `wellwon ingest --follow` and `wellwon receive`."""
+"""The instruments of what fills the log: `wellwon ingest --follow`, and `wellwon receive` of both kinds."""
 
 from __future__ import annotations
 
@@ -96,6 +96,34 @@ class ReceiverMetrics:
         self.requests.labels(outcome).inc()
         self.events.inc(events)
         self.seconds.observe(seconds)
+
+    def page(self) -> bytes:
+        """Return the text that Prometheus reads."""
+        return generate_latest(self.registry)
+
+
+class SubscriberMetrics:
+    """Of a process that subscribes to Salesforce's change events."""
+
+    def __init__(self) -> None:
+        self.registry = new_registry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"wellwon_pubsub_{name}", text, labels, registry=self.registry)
+
+        self.events = counter("events", "Events that Kafka has acknowledged, or that are dead letters.", "outcome")
+        self.schemas = counter("schemas", "Schemas asked for.")
+        self.reconnects = counter("reconnects", "Streams that broke off and were taken up again.")
+        self.lost = counter(
+            "lost_positions", "Times that Salesforce did not know any more how far its events were read."
+        )
+        self.heard = Gauge(
+            "wellwon_pubsub_heard_timestamp_seconds",
+            "When Salesforce said something last; every 270 s it says at least that there is nothing.",
+            registry=self.registry,
+        )
+        for outcome in ("written", "undecodable"):
+            self.events.labels(outcome)
 
     def page(self) -> bytes:
         """Return the text that Prometheus reads."""

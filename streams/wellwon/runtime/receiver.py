@@ -53,11 +53,16 @@ def _key(event: msgspec.Raw) -> bytes | None:
         return None  # it becomes a dead letter, wherever it is
 
 
+Record = tuple[str, bytes | None, bytes]
+"""Topic without prefix, key, value."""
+
+
 class RawWriter:
     """Writes records of a raw topic. `write` returns when Kafka has them."""
 
     def __init__(self, settings: Settings, source: str) -> None:
-        self._topic = settings.topic(topics.RAW + source)
+        self._settings = settings
+        self._topic = topics.RAW + source
         # A record written twice is known by its events' ids, so nothing is gained by an idempotent producer, which
         # would have to wait longer than HubSpot does.
         self._producer = Producer(
@@ -69,6 +74,7 @@ class RawWriter:
                 "message.timeout.ms": WAIT_MS,
                 "request.timeout.ms": WAIT_MS - 100,
                 "queue.buffering.max.messages": UNCONFIRMED,
+                "message.max.bytes": topics.DEAD_LETTER_BYTES,
                 "logger": log,
             }
         )
@@ -82,11 +88,15 @@ class RawWriter:
 
     async def write(self, events: Sequence[msgspec.Raw]) -> None:
         """Write all of these. Raises KafkaException or BufferError where Kafka does not take them in time."""
-        if not events:
+        await self.put([(self._topic, _key(event), bytes(event)) for event in events])
+
+    async def put(self, records: Sequence[Record]) -> None:
+        """Write records of several topics. Raises KafkaException or BufferError like `write`."""
+        if not records:
             return
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        left, failed = len(events), None
+        left, failed = len(records), None
 
         def settle() -> None:
             if not done.done():
@@ -102,8 +112,8 @@ class RawWriter:
             if not left:
                 loop.call_soon_threadsafe(settle)
 
-        for event in events:
-            self._producer.produce(self._topic, value=bytes(event), key=_key(event), on_delivery=delivered)
+        for topic, key, value in records:
+            self._producer.produce(self._settings.topic(topic), value=value, key=key, on_delivery=delivered)
         await done
 
     def close(self) -> None:

@@ -164,6 +164,9 @@ class Settings:
     slack_api: str = _setting("https://slack.com/api", "address of Slack's Web API", _url)
     slack_signing_secret: str = _setting("", "what Slack signs its requests to us with", secret=True)
     hubspot_api: str = _setting("https://api.hubapi.com", "address of HubSpot's API", _url)
+    salesforce_pubsub: str = _setting(
+        "https://api.pubsub.salesforce.com:7443", "address of Salesforce's Pub/Sub API", _url
+    )
     interactions: str = _setting("", "where answers from messages are received, host:port; empty: nowhere", _address)
     hubspot_secret: str = _setting("", "client secret of the HubSpot app, which signs its webhooks", secret=True)
     hubspot_url: str = _setting("", "target URL of HubSpot's webhooks, exactly as it is registered there", _url)

@@ -24,6 +24,8 @@ class Access:
 
     token: str
     url: str = ""
+    tenant: str = ""
+    """The organisation's id, where the login says it."""
 
 
 class Login(Protocol):
@@ -49,6 +51,8 @@ class Fixed:
 class _Granted(msgspec.Struct):
     access_token: str
     instance_url: str = ""
+    id: str = ""
+    """Salesforce's identity URL: .../id/<organisation>/<user>."""
     expires_in: float | None = None
 
 
@@ -81,5 +85,10 @@ class OAuth:
             self._until = (
                 float("inf") if granted.expires_in is None else time.monotonic() + granted.expires_in - EARLY_S
             )
-            self._known = Access(granted.access_token, granted.instance_url)
+            self._known = Access(granted.access_token, granted.instance_url, _tenant(granted.id))
             return self._known
+
+
+def _tenant(identity: str) -> str:
+    parts = identity.rstrip("/").split("/")
+    return parts[-2] if len(parts) > 2 and parts[-3] == "id" else ""

@@ -1,0 +1,66 @@
+"""How far a channel was read: kept in Kafka, as metadata of a commit to the raw topic, when its events are safe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.structs import OffsetAndMetadata
+
+from wellwon.runtime import topics
+from wellwon.runtime.connection import kafka_python
+
+if TYPE_CHECKING:
+    from wellwon.runtime.settings import Settings
+
+GROUP: Final = "wellwon-receive-"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Everything up to this replay id is in Kafka."""
+
+    channel: str
+    replay_id: bytes
+    at: int
+    """When that was so, epoch milliseconds."""
+
+    def encode(self) -> str:
+        """As it is kept."""
+        return f"{self.replay_id.hex()} {self.at} {self.channel}"
+
+    @classmethod
+    def decode(cls, text: str) -> Position | None:
+        """Out of what was kept; None for what is none."""
+        replay_id, _, rest = text.partition(" ")
+        at, _, channel = rest.partition(" ")
+        try:
+            return cls(channel, bytes.fromhex(replay_id), int(at)) if channel and replay_id else None
+        except ValueError:
+            return None
+
+
+class Positions:
+    """Keeps the position of one source. Its calls block."""
+
+    def __init__(self, settings: Settings, source: str) -> None:
+        self._part = TopicPartition(settings.topic(topics.RAW + source), 0)
+        self._consumer = KafkaConsumer(
+            **kafka_python(settings), group_id=GROUP + source, enable_auto_commit=False, auto_offset_reset="latest"
+        )
+        self._consumer.assign([self._part])
+
+    def load(self) -> Position | None:
+        """What was kept last; None at the first start. Raises KafkaError."""
+        found = self._consumer.committed(self._part, metadata=True)
+        return Position.decode(found.metadata) if found is not None and found.metadata else None
+
+    def save(self, position: Position) -> None:
+        """Keep a position. Raises KafkaError."""
+        end = self._consumer.end_offsets([self._part])[self._part]
+        self._consumer.commit({self._part: OffsetAndMetadata(end, position.encode(), -1)})
+
+    def close(self) -> None:
+        """Let go of Kafka."""
+        self._consumer.close(autocommit=False)
