@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 
 import orjson
@@ -61,3 +62,18 @@ def test_secrets_are_masked_however_they_are_written(secret: str) -> None:
         for written in (secret, repr(secret)[1:-1], orjson.dumps(secret).decode()[1:-1], repr(secret.encode())[2:-1]):
             assert written not in line
         assert "sasl_plain_password" in line
+
+
+def test_the_least_severe_line_is_that_of_libraries_too() -> None:
+    script = """
+import logging
+from wellwon.runtime.logs import set_up
+from wellwon.runtime.settings import Settings
+set_up(Settings(kafka="k:1", log_level="error"))
+for name in ("kafka.net", "aiokafka", "faust", "wellwon"):
+    logging.getLogger(name).warning("not so bad")
+    logging.getLogger(name).error("bad")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "not so bad" not in done.stderr
+    assert done.stderr.count("bad") == 4

@@ -1,4 +1,4 @@
-"""``wellwon demo``: the last days of a simulated quarter, through real workers, on a broker inside this process."""
+"""``wellwon demo``: the whole product over the last days of a simulated quarter, inside this process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 import click
 import orjson
 
+from wellwon.cli.demo_page import demo_page
 from wellwon.cli.demo_screen import Screen
 from wellwon.cli.failure import Failed
 from wellwon.cli.output import json_lines
+from wellwon.core.rule import DEAL
 from wellwon.core.units import format_instant
 from wellwon.history.clock import Tick, with_clock
 from wellwon.runtime import topics
@@ -22,7 +24,7 @@ from wellwon.runtime.demo_slack import Posted
 from wellwon.simulate import Label, Simulation
 from wellwon.simulate.label import LOOKALIKE, PRESSURED
 from wellwon.simulate.organisation import OWNERS_A_TEAM, TEAMS, calendar, next_workday, owner_id, policy_text
-from wellwon.simulate.score import Said
+from wellwon.simulate.score import Said, is_message
 from wellwon.simulate.story import Told, tell
 from wellwon.sources.normalise import Outgoing
 
@@ -43,8 +45,12 @@ class Shown:
     story: list[Told]
     stage_moves: list[int]
     """Instants, epoch milliseconds."""
-    messages: list[dict[str, Any]]
+    alerts: list[dict[str, Any]]
     win: dict[str, Any] | None
+    slack: Posted | None
+    """The first message about its first alert."""
+    salesforce: dict[str, Any]
+    """What its record held: when it was flagged last, else at the end."""
 
 
 @dataclass(slots=True)
@@ -53,7 +59,9 @@ class Totals:
 
     deals: int = 0
     changes: int = 0
-    messages: int = 0
+    alerts: int = 0
+    """Of deals."""
+    team_alerts: int = 0
     pressured: int = 0
     pressured_found: int = 0
     lookalikes: int = 0
@@ -61,21 +69,23 @@ class Totals:
     wins: dict[str, int] = field(default_factory=dict)
     won_well_rate: float | None = None
     seconds: float = 0.0
+    page: str = ""
     metrics: str = ""
     slack: list[Posted] = field(default_factory=list)
     """What Slack was sent, in order."""
+    salesforce: dict[str, int] = field(default_factory=dict)
+    """What Salesforce holds at the end, counted."""
 
 
 @click.command()
-@click.option("--keep", is_flag=True, help="Leave broker and workers running until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C: look at the page, and answer.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the show.")
 @click.option("--seed", default=SEED, show_default=True, help="Another seed, another quarter.")
 def command(keep: bool, as_json: bool, seed: int) -> None:
-    """The last days of a simulated quarter, played fast through real detect and deliver workers.
+    """The last days of a simulated quarter, played fast through the whole product: its workers and its live page.
 
-    A Slack inside this process takes what people would be told.
-
-    Needs no broker, no Docker and no account. Ends by itself, within a minute.
+    Kafka, Slack and Salesforce are stood in for inside this process, so it needs no broker, no Docker and no account.
+    Ends by itself, within a minute.
     """
     try:
         asyncio.run(_demo(Screen(quiet=as_json), keep, as_json, seed))
@@ -91,29 +101,41 @@ async def _demo(screen: Screen, keep: bool, as_json: bool, seed: int) -> None:
     simulation = Simulation(seed, DEALS)
     labels = {label.opportunity_id: label for label in simulation.labels()}
     screen.opening(DEALS)
-    async with on_stage(policy_text(), _people()) as stage:
-        screen.started(time.monotonic() - began)
-        said, changes = await _play(stage, simulation, screen)
-        totals = totals_of(labels, said, changes)
-        totals.metrics, totals.slack = stage.metrics_url, stage.slack.posted
-        picked = _pick(stage, labels, said)
+    async with on_stage(policy_text(), _people(), demo_page) as stage:
+        screen.started(time.monotonic() - began, stage.settings.page)
+        played = await _play(stage, simulation, screen)
+        totals = totals_of(labels, played.said, played.changes)
+        totals.team_alerts = len(played.of_teams)
+        totals.page, totals.metrics = stage.settings.page, stage.metrics_url
+        totals.slack, totals.salesforce = stage.slack.posted, stage.salesforce.counts()
+        picked = _pick(stage, labels, played)
         totals.seconds = round(time.monotonic() - began, 1)
         if as_json:
             json_lines({**asdict(totals), "shown": {name: _plain(shown) for name, shown in picked.items()}})
         else:
             screen.deals(picked)
-            title = picked["pressured"].messages[0]["title"]
-            told = (one for one in totals.slack if title in one.message["text"] and not one.edited)
-            if (first := next(told, None)) is not None:
-                screen.slack_message(first)
             screen.closing(totals, keep)
         if keep:
+            stage.go_on()
             await asyncio.Event().wait()
 
 
-async def _play(stage: Stage, simulation: Simulation, screen: Screen) -> tuple[Said, int]:
+@dataclass(slots=True)
+class Played:
+    """What was said while it was played."""
+
+    said: Said = field(default_factory=Said)
+    of_teams: list[dict[str, Any]] = field(default_factory=list)
+    """Alerts about owners and teams that people heard of."""
+    changes: int = 0
+    flagged: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What Salesforce held of each deal on the last day that it was flagged."""
+
+
+async def _play(stage: Stage, simulation: Simulation, screen: Screen) -> Played:
     """Play everything, the last days day by day; say what stands at the end of each, so no slip of the hand."""
-    said, changes = Said(), 0
+    played = Played()
+    said, salesforce = played.said, stage.salesforce
     quarter = simulation.quarters[-1]
     deliveries = (Outgoing("opportunity-changes", d.key, d.value, d.at) for d in simulation)
     log = with_clock(deliveries, calendar(), simulation.until - 1)
@@ -128,25 +150,29 @@ async def _play(stage: Stage, simulation: Simulation, screen: Screen) -> tuple[S
     for day, records in groupby(log, key=scene):
         began, today = time.monotonic(), list(records)
         await stage.play(today)
-        await stage.told()
         for value in await stage.heard(topics.ALERTS):
-            said.alert(orjson.loads(value))
+            alert = orjson.loads(value)
+            said.alert(alert)
+            if alert["subject"]["kind"] != DEAL and is_message(alert):
+                played.of_teams.append(alert)
         for value in await stage.heard(topics.WINS):
             said.win(orjson.loads(value))
         count = sum(not isinstance(record, Tick) for record in today)
-        changes += count
-        new = [message for message in said.all_messages() if message["id"] not in told]
-        told.update(message["id"] for message in new)
+        played.changes += count
+        heard = sorted([*said.all_messages(), *played.of_teams], key=lambda alert: (alert["at"], alert["id"]))
+        new = [alert for alert in heard if alert["id"] not in told]
+        told.update(alert["id"] for alert in new)
         posted = stage.slack.posted[shown:]
         shown += len(posted)
+        played.flagged |= {deal: dict(salesforce.opportunities[deal]) for deal in salesforce.flagged()}
         if day < quarter.window:
             screen.before(day, count, new)
         else:
             screen.day(day, count, new)
-        screen.slack(posted)
+        screen.told(posted, salesforce.counts())
         if screen.live and day >= quarter.window:
             await asyncio.sleep(max(0.0, SECONDS_A_DAY - (time.monotonic() - began)))
-    return said, changes
+    return played
 
 
 def _people() -> str:
@@ -166,7 +192,7 @@ def totals_of(labels: dict[str, Label], said: Said, changes: int) -> Totals:
     return Totals(
         deals=len(labels),
         changes=changes,
-        messages=len(said.all_messages()),
+        alerts=len(said.all_messages()),
         pressured=len(pressured),
         pressured_found=sum(set(label.expected) <= said.standing(label.opportunity_id) for label in pressured),
         lookalikes=len(alike),
@@ -176,25 +202,25 @@ def totals_of(labels: dict[str, Label], said: Said, changes: int) -> Totals:
     )
 
 
-def _pick(stage: Stage, labels: dict[str, Label], said: Said) -> dict[str, Shown]:
+def _pick(stage: Stage, labels: dict[str, Label], played: Played) -> dict[str, Shown]:
     """A deal that was pressed, one that only looks so and stays silent, and one that was won well."""
 
-    def first(kinds: tuple[str, ...], messages: bool) -> Label:
+    def first(kinds: tuple[str, ...], flagged: bool) -> Label:
         for kind in kinds:
             for label in labels.values():
-                if label.kind == kind and bool(said.messages(label.opportunity_id)) == messages:
+                if label.kind == kind and bool(played.said.messages(label.opportunity_id)) == flagged:
                     return label
         raise LookupError(f"no deal to show among {', '.join(kinds)}")
 
     return {
-        "pressured": _shown(stage, first(("push-to-close", "late-discount", "commit-slip"), True), said),
-        "lookalike": _shown(stage, first(("buyer's date", "one honest save", "early win"), False), said),
-        "won": _shown(stage, first(("won well", "won"), False), said),
+        "pressured": _shown(stage, first(("push-to-close", "late-discount", "commit-slip"), True), played),
+        "lookalike": _shown(stage, first(("buyer's date", "one honest save", "early win"), False), played),
+        "won": _shown(stage, first(("won well", "won"), False), played),
     }
 
 
-def _shown(stage: Stage, label: Label, said: Said) -> Shown:
-    deal = stage.deal(label.opportunity_id)
+def _shown(stage: Stage, label: Label, played: Played) -> Shown:
+    deal, alerts = stage.deal(label.opportunity_id), played.said.messages(label.opportunity_id)
     if deal is None:
         raise LookupError(f"the worker does not know {label.opportunity_id}")
     return Shown(
@@ -204,9 +230,16 @@ def _shown(stage: Stage, label: Label, said: Said) -> Shown:
         reason=label.reason,
         story=tell(deal, calendar()),
         stage_moves=[move.at for move in deal.stages],
-        messages=said.messages(label.opportunity_id),
-        win=said.wins.get(label.opportunity_id),
+        alerts=alerts,
+        win=played.said.wins.get(label.opportunity_id),
+        slack=_first_about(alerts[0]["title"], stage.slack.posted) if alerts else None,
+        salesforce=played.flagged.get(label.opportunity_id)
+        or stage.salesforce.opportunities.get(label.opportunity_id, {}),
     )
+
+
+def _first_about(title: str, posted: list[Posted]) -> Posted | None:
+    return next((one for one in posted if title in one.message["text"] and not one.edited), None)
 
 
 def _plain(shown: Shown) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import sys
 from collections.abc import Mapping, Sequence
@@ -51,11 +52,13 @@ class Screen:
     def opening(self, deals: int) -> None:
         """Say what is about to be seen."""
         self._line(("\nwellwon", "bold"), f"  A sales quarter of {deals} deals, simulated; its last days, played fast.")
-        self._line(("Starting a broker inside this process, and real detect and deliver workers on it ...", "dim"))
+        self._line(
+            ("Starting a broker, all workers and the live page, with a Slack and a Salesforce of their own ...", "dim")
+        )
 
-    def started(self, seconds: float) -> None:
-        """Say that broker and workers are there."""
-        self._line(("✓", "green"), f" up after {seconds:.1f} s\n")
+    def started(self, seconds: float, page: str) -> None:
+        """Say that everything is there, and where the page is."""
+        self._line(("✓", "green"), f" up after {seconds:.1f} s; the live page is at ", (page, "underline"), "\n")
 
     def before(self, day: int, changes: int, messages: Sequence[dict[str, Any]]) -> None:
         """Sum up what came before the last days."""
@@ -74,51 +77,42 @@ class Screen:
         if messages:
             self._console.print(Padding(table, (0, 0, 0, 4), expand=False))
 
-    def slack(self, posted: Sequence[Posted]) -> None:
-        """Whom Slack told, in a line."""
+    def told(self, posted: Sequence[Posted], salesforce: Mapping[str, int]) -> None:
+        """Whom Slack told on a day, and what Salesforce shows by then, in a line; nothing where nobody was told."""
         if posted:
-            people = counted(len({one.to for one in posted if not one.edited}), "recipient")
-            edited = sum(one.edited for one in posted)
-            new = counted(len(posted) - edited, "message")
-            self._line((f"    Slack: {new} to {people}, {edited} edited", "dim"))
-
-    def slack_message(self, posted: Posted) -> None:
-        """A message as it was posted."""
-        texts = [block["text"]["text"] for block in posted.message["blocks"] if block["type"] == "section"]
-        self._panel(f"As Slack was sent it, in private to {posted.to}", "magenta", [Text(text) for text in texts])
+            new = [one for one in posted if not one.edited]
+            said = (
+                [f"{counted(len(new), 'message')} to {counted(len({one.to for one in new}), 'recipient')}"]
+                if new
+                else []
+            )
+            said += [f"{len(posted) - len(new)} edited"] if len(posted) > len(new) else []
+            shows = f"{counted(salesforce['flags_open'], 'flag')}, {counted(salesforce['wins'], 'win')}"
+            self._line((f"    Slack: {', '.join(said)}. Salesforce shows {shows}.", "dim"))
 
     # --- three deals -----------------------------------------------------------------------------------------------
 
     def deals(self, picked: dict[str, Shown]) -> None:
         """A deal that was pressed, one that only looks so, one that was won well."""
         self._console.print()
-        self._panel("Pushed: what its owner reads, in private", "red", self._pressed(picked["pressured"]))
+        self._panel("Pushed", "red", self._pressed(picked["pressured"]))
         self._panel(
             f"Not pushed, though it looks like it: {picked['lookalike'].kind}",
             "yellow",
             self._alike(picked["lookalike"]),
         )
-        self._panel("Won well: what customer success reads at the hand-over", "green", self._won(picked["won"]))
+        self._panel("Won well", "green", self._won(picked["won"]))
 
     def _pressed(self, shown: Shown) -> list[Any]:
-        parts: list[Any] = []
-        for message in shown.messages:
-            at, evidence = parse_instant(message["at"]), message["evidence"]
-            recent = [told for told in shown.story if at - _BEFORE_MESSAGE_MS <= told.at <= at]
-            acts = {parse_instant(act["when"]): act["kind"] for act in evidence.get("acts", ())}
-            moved = max((moved for moved in shown.stage_moves if moved <= at), default=None)
-            last = "" if moved is None else f"The stage last moved on {_local_date(moved)}. "
-            in_return = "" if any(told.traded for told in recent) else "Nothing was recorded in return."
-            parts += [
-                Text(message["title"], "bold"),
-                Text.assemble((message["severity"], _STYLE[message["severity"]]), f", {message['rule']}"),
-                _moves([told for told in recent if told.counts], acts),
-                Text(last + in_return),
-                Text(f"Against: {evidence['threshold']}."),
-                Text(f"Clears when {evidence['clears']}."),
-                Text("[Buyer gave date]  [Traded]  [Not right because ...]  [Timeline]", "dim"),
-            ]
-        return parts
+        first = shown.alerts[0]
+        at = parse_instant(first["at"])
+        recent = [told for told in shown.story if at - _BEFORE_MESSAGE_MS <= told.at <= at]
+        acts = {parse_instant(act["when"]): act["kind"] for act in first["evidence"].get("acts", ())}
+        moved = max((moved for moved in shown.stage_moves if moved <= at), default=None)
+        last = "" if moved is None else f"The stage last moved on {_local_date(moved)}. "
+        in_return = "" if any(told.traded for told in recent) else "Nothing was recorded in return."
+        story = [_moves([told for told in recent if told.counts], acts), Text(last + in_return)]
+        return [Text(shown.name, "bold"), *story, *_posted(shown.slack), *_held(shown.salesforce)]
 
     def _alike(self, shown: Shown) -> list[Any]:
         doubtful = min((told.at for told in shown.story if not told.counts), default=0)
@@ -145,6 +139,7 @@ class Screen:
             Text.assemble((shown.name, "bold"), f"  won {when}"),
             facts,
             Text.assemble("Read as ", (win["reading"], "bold green"), "."),
+            *_held(shown.salesforce),
         ]
 
     def _panel(self, title: str, style: str, parts: Sequence[Any]) -> None:
@@ -165,18 +160,46 @@ class Screen:
     def closing(self, totals: Totals, keep: bool) -> None:
         """The numbers, where the metrics are, what to do next."""
         silent = f"{counted(totals.lookalikes_silent, 'look-alike')} not flagged"
-        heard = counted(totals.messages, "message")
+        heard = f"{counted(totals.alerts, 'alert')}, {totals.team_alerts} of teams"
         self._line((f"\n{counted(totals.deals, 'deal')}, {heard}, {silent}", "bold"))
         self._line(f"Of the {totals.pressured} deals that the simulator pushed, {totals.pressured_found} were found.")
         if totals.won_well_rate is not None:
             known = sum(count for reading, count in totals.wins.items() if reading != "unknown")
             earned = f" ({totals.wins.get('earned', 0)} earned, of {known} wins whose reading is known)"
             self._line("Won-well rate ", (f"{totals.won_well_rate:.0%}", "bold green"), earned)
-        self._line("Metrics at ", (totals.metrics, "underline"), "" if keep else " (gone with this; --keep leaves it)")
+        gone = "" if keep else "; both are gone now, --keep leaves them"
+        self._line("Live page at ", (totals.page, "underline"), ", metrics at ", (totals.metrics, "underline"), gone)
         spent = f"{counted(totals.changes, 'change')} in {totals.seconds:.0f} s."
         self._line((f"{spent} What a rule looks for, and why: wellwon explain push-to-close", "dim"))
         if keep:
-            self._line(("Broker and workers stay until Ctrl-C.", "bold"))
+            self._line(
+                ("Everything stays until Ctrl-C. What is answered on the page goes back to the workers.", "bold")
+            )
+
+
+def _posted(posted: Posted | None) -> list[Any]:
+    """A message as Slack was sent it."""
+    if posted is None:
+        return []
+    blocks = posted.message["blocks"]
+    texts = [block["text"]["text"] for block in blocks if block["type"] == "section"]
+    lines = html.unescape("\n".join(texts)).replace("\u200b", "").replace("*", "").splitlines()
+    pressed = [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
+    buttons = [f"[{(button.get('text') or button['placeholder'])['text']}]" for button in pressed]
+    links = [button["url"] for button in pressed if "url" in button]
+    return [
+        Text(f"\nSlack, to {posted.to} in private", "magenta"),
+        Padding(Group(Text(lines[0], "bold"), *lines[1:], Text(" ".join([*buttons, *links]), "dim")), (0, 0, 0, 2)),
+    ]
+
+
+def _held(fields: Mapping[str, Any]) -> list[Any]:
+    """What Salesforce holds on an opportunity: the fields that are not empty."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in fields.items():
+        if name != "id" and value is not None:
+            table.add_row(name, str(value))
+    return [Text("\nSalesforce, on the opportunity", "magenta"), Padding(table, (0, 0, 0, 2), expand=False)]
 
 
 def _price(win: dict[str, Any]) -> str:

@@ -60,6 +60,11 @@ class CrmWriter:
         self._under_way: object = None
         self._free_at = 0.0
 
+    @property
+    def waiting(self) -> int:
+        """Deals whose facts the CRM does not show yet."""
+        return 0 if self._lane is None else self._lane.length
+
     def begin(self, desk: Desk, now: int) -> None:
         """Look through all deals: another worker may have left something to be written."""
         if self._budget is None:
@@ -203,7 +208,7 @@ class CrmWriter:
     def observe(self) -> None:
         """Update the gauges."""
         lane, usage, metrics = self._lane, self._transport.usage, self._metrics
-        metrics.waiting.labels(self.system).set(0 if lane is None else lane.length)
+        metrics.waiting.labels(self.system).set(self.waiting)
         metrics.circuit.labels(self.system).set(lane is not None and lane.open_circuit)
         left = 0.0 if self._budget is None else self._budget.left(time.monotonic())
         metrics.budget.labels(self.system).set(max(0, int(left)))
@@ -224,6 +229,11 @@ class CrmWriters:
     ) -> None:  # fmt: skip
         metrics = CrmMetrics(registry, transports)
         self._writers = [CrmWriter(system, one, metrics, settled) for system, one in transports.items()]
+
+    @property
+    def waiting(self) -> int:
+        """Deals whose facts are not shown yet, each counted for every CRM that lacks them."""
+        return sum(writer.waiting for writer in self._writers)
 
     def begin(self, desk: Desk, now: int) -> None:
         """Take up a desk."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from wellwon.runtime.loopback import on_loopback
+
 
 @dataclass(frozen=True, slots=True)
 class Posted:
@@ -45,11 +47,6 @@ async def demo_slack() -> AsyncIterator[DemoSlack]:
     slack = DemoSlack()
     app = web.Application()
     app.router.add_post("/api/{method}", slack.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        slack.url = f"http://127.0.0.1:{runner.addresses[0][1]}/api"
+    async with on_loopback(app) as address:
+        slack.url = f"{address}/api"
         yield slack
-    finally:
-        await runner.cleanup()

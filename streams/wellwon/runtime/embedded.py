@@ -17,6 +17,8 @@ from wellwon.runtime import topics
 from wellwon.runtime.settings import Settings
 
 PARTITIONS = 4
+FETCH_WAIT_MS = 20
+"""The mock cluster does not answer a fetch when records come, but when its time is over."""
 PROTOCOL = "2.0"
 """The one protocol version with which kafka-python and the mock cluster understand each other."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 from confluent_kafka import KafkaException
@@ -41,6 +43,34 @@ async def _follow_files(settings: Settings, server: Server) -> None:
             log.error("people and policy not read again: %s", error)
 
 
+@contextlib.asynccontextmanager
+async def serving_page(
+    settings: Settings, server: Server, failed: Callable[[BaseException], None]
+) -> AsyncIterator[int]:
+    """Read the topics and serve the page for the length of an ``async with`` block, which is given its port.
+
+    ``failed`` is told, on the event loop, what ends the reading. Raises OSError when the address is taken.
+    """
+    reader = server.reader = Reader(settings, server.take, failed)
+    server.replies = Replies(settings)
+    # Streams of events have no end: whoever looks on when it stops is cut off at once, and comes back.
+    runner = web.AppRunner(server.app(), access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    following: asyncio.Future[None] | None = None
+    try:
+        await runner.setup()
+        host, _, port = settings.web.rpartition(":")
+        await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+        reader.start()
+        following = asyncio.ensure_future(_follow_files(settings, server))
+        yield runner.addresses[0][1]
+    finally:
+        if following is not None:
+            following.cancel()
+        await reader.stop()
+        await runner.cleanup()
+        await asyncio.to_thread(server.replies.close)
+
+
 async def _run(settings: Settings, server: Server) -> int:
     if settings.declare_topics:
         created = await asyncio.to_thread(topics.create, settings)
@@ -54,35 +84,20 @@ async def _run(settings: Settings, server: Server) -> int:
         stopping.set()
 
     told = asyncio.ensure_future(serving.until_signal(stopping))
-    reader = server.reader = Reader(settings, server.take, fail)
-    server.replies = Replies(settings)
     health = Endpoint(
         settings.http,
         page=server.metrics.page,
         live=lambda: str(failure[0]) if failure else None,
-        ready=lambda: None if reader.caught_up else "still reading the topics",
+        ready=lambda: None if server.reader is not None and server.reader.caught_up else "still reading the topics",
     )
-    # Streams of events have no end: whoever looks on when it stops is cut off at once, and comes back.
-    runner = web.AppRunner(server.app(), access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    following: list[asyncio.Future[None]] = []
     try:
         await health.start()
-        await runner.setup()
-        host, _, port = settings.web.rpartition(":")
-        await web.TCPSite(runner, host.strip("[]"), int(port)).start()
-        reader.start()
-        following.append(asyncio.ensure_future(_follow_files(settings, server)))
-        where = {"port": runner.addresses[0][1], "http": health.port, "kafka": settings.kafka}
-        log.info("page served", extra=where)
-        await told
-        log.info("stopping")
+        async with serving_page(settings, server, fail) as port:
+            log.info("page served", extra={"port": port, "http": health.port, "kafka": settings.kafka})
+            await told
+            log.info("stopping")
     finally:
-        for task in following:
-            task.cancel()
-        await reader.stop()
-        await runner.cleanup()
         await health.stop()
-        await asyncio.to_thread(server.replies.close)
     if failure:
         foreseen = isinstance(failure[0], KafkaException | KafkaError | OSError)
         log.error("%s", failure[0], exc_info=None if foreseen else failure[0])
