@@ -14,10 +14,8 @@ from pathlib import Path
 
 from cluster import CACHE, ROOT
 
-CORE = (
-    "answer", "engine", "exemption", "fold", "hindsight", "lifecycle", "outcome", "partition", "price", "rule", "units",
-    "unwritten", "wakes", "win", "wire", "zone",
-)  # fmt: skip
+NOT_COMPILED = {"__init__", "envelope", "facts", "moves", "stored", "timeline"}
+CORE = sorted(path.stem for path in (ROOT / "streams/wellwon/core").glob("*.py") if path.stem not in NOT_COMPILED)
 RULES = sorted(path.stem for path in (ROOT / "streams/wellwon/rules").glob("[a-z]*.py"))
 MODULES = (*(f"core/{name}.py" for name in CORE), *(f"rules/{name}.py" for name in RULES))
 """What is compiled, relative to the package."""

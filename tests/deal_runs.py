@@ -7,8 +7,8 @@ from random import Random
 from typing import Any
 
 from wellwon.core.calendar import FiscalCalendar
-from wellwon.core.deal import COUNTS
 from wellwon.core.model import LOST, OPEN, WON
+from wellwon.core.moves import COUNTS
 from wellwon.core.units import DAY, HOUR, parse_date
 from wellwon.core.win import READINGS, UNKNOWN, Win
 from wellwon.history.deal_run import DateMoved, DealRun, Flag, HistoryInfo

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wellwon.core.deal import BY_FIELD, Deal, Line
+from wellwon.core.deal import BY_FIELD, Deal
 from wellwon.core.fold import fold
 from wellwon.core.items import ANSWER, CREATED, Change
+from wellwon.core.moves import Line
 from wellwon.core.rule import ACTED, AMOUNT, NEXT_STEP
 from wellwon.core.units import DAY
 from wellwon.policy import compile_text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import msgspec
@@ -10,12 +11,13 @@ from hypothesis import strategies as st
 
 from histories import History, histories, history
 from wellwon.core import wire
-from wellwon.core.deal import BULK, CORRECTION, COUNTS, LATE, Deal
+from wellwon.core.deal import Deal
 from wellwon.core.engine import DUPLICATE, step
 from wellwon.core.engine import LATE as TOO_LATE
 from wellwon.core.hindsight import IDS_KEPT, remember_id, seen_before
 from wellwon.core.items import RECLASSIFIED_BULK, Change, Clock, DealItem, Reclassified
 from wellwon.core.model import Ruleset
+from wellwon.core.moves import BULK, CORRECTION, COUNTS, LATE
 from wellwon.core.state import State
 from wellwon.core.units import DAY, HOUR, MINUTE, SECOND, parse_date, parse_instant
 from wellwon.policy import compile_text
@@ -50,7 +52,7 @@ def distinct(changes: list[Change]) -> list[Change]:
     at, found = 0, []
     for number, change in enumerate(changes):
         at = max(at + 1, change.at)
-        found.append(msgspec.structs.replace(change, at=at, source_id=number.to_bytes(8, "big")))
+        found.append(replace(change, at=at, source_id=number.to_bytes(8, "big")))
     return found
 
 
@@ -65,7 +67,7 @@ def test_any_order_of_arrival_within_the_lateness_gives_the_same_deal(seed: int,
     at = T0
     for i, change in enumerate(changes):
         at += rng.randrange(pace)
-        changes[i] = msgspec.structs.replace(change, at=at)
+        changes[i] = replace(change, at=at)
     changes = distinct(changes)
     arrives = sorted(changes, key=lambda change: change.at + rng.randrange(ruleset.lateness_ms))
     in_order, out_of_order = fold_all(list(changes), ruleset), fold_all(list(arrives), ruleset)
@@ -105,8 +107,8 @@ def saved(minute: float, writer: str = "anna", **values: str) -> Change:
 def begun() -> State:
     """A deal whose default date was changed long ago."""
     long_ago = [
-        msgspec.structs.replace(saved(1, stage="Prospecting", close_date="2026-09-20"), at=T0 - 40 * DAY),
-        msgspec.structs.replace(saved(2, close_date="2026-09-25"), at=T0 - 30 * DAY),
+        replace(saved(1, stage="Prospecting", close_date="2026-09-20"), at=T0 - 40 * DAY),
+        replace(saved(2, close_date="2026-09-25"), at=T0 - 30 * DAY),
     ]
     return fold_all(list(long_ago), RULES)
 

@@ -22,7 +22,7 @@ from wellwon.core.lifecycle import (
     reconcile,
 )
 from wellwon.core.rule import SEVERITIES, Finding
-from wellwon.core.state import AlertState
+from wellwon.core.stored import AlertState
 from wellwon.core.units import DAY, parse_instant
 from wellwon.policy import compile_text
 from wellwon.rules import RULES

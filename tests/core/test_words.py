@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from wellwon.core.deal import BUYER_PROCESS, COUNTS, RESTART, Deal, annual
+from wellwon.core.deal import Deal, annual
 from wellwon.core.engine import deal_type_of
 from wellwon.core.fold import fold
 from wellwon.core.items import Change
+from wellwon.core.moves import BUYER_PROCESS, COUNTS, RESTART
 from wellwon.core.units import DAY, HOUR, parse_date, parse_instant
 from wellwon.policy import compile_text
 

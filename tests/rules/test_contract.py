@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass
+from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass, replace
 from random import Random
 
 import jsonschema
@@ -145,9 +145,9 @@ def deal_after(history: History) -> tuple[Deal, int, Ruleset]:
 
 def emptied(deal: Deal, rng: Random) -> Deal:
     """The deal with some of its fields as if nothing had ever been said of them."""
-    names = [field.name for field in msgspec.structs.fields(Deal) if rng.random() < 0.3]
+    names = [field.name for field in fields(Deal) if rng.random() < 0.3]
     blank = Deal()
-    return msgspec.structs.replace(deal, **{name: getattr(blank, name) for name in names})
+    return replace(deal, **{name: getattr(blank, name) for name in names})
 
 
 def answers(deal: Deal, at: int, ruleset: Ruleset) -> list[tuple[RuleSpec, Finding | None]]:
@@ -178,9 +178,7 @@ def assert_is_worded(spec: RuleSpec, finding: Finding, deal: Deal) -> None:
     assert finding.commit >= 0
     assert 10 < len(finding.title) <= 80
     assert not re.search(r"None|\b1 (days|pushes|acts)\b", finding.title), finding.title
-    whole = alert_title(
-        "006", msgspec.structs.replace(deal, name="Customer " * 30, amount=12_345_678_900), finding.title
-    )
+    whole = alert_title("006", replace(deal, name="Customer " * 30, amount=12_345_678_900), finding.title)
     assert len(whole) <= TITLE_MAX
     assert finding.title in whole
     assert finding.evidence.keys() >= EVIDENCE

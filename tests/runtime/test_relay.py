@@ -6,7 +6,8 @@ import orjson
 
 from wellwon.core.facts import Fact
 from wellwon.core.output import Output
-from wellwon.core.state import CONTROL_KEY, Control, encode_control
+from wellwon.core.state import CONTROL_KEY, encode_control
+from wellwon.core.stored import Control
 from wellwon.core.units import HOUR
 from wellwon.runtime.relay import Relay
 

@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
-from wellwon.core.deal import BUYER_PROCESS, COUNTS, Deal
+from wellwon.core.deal import Deal
 from wellwon.core.items import Change
+from wellwon.core.moves import BUYER_PROCESS, COUNTS
 from wellwon.core.rule import AMOUNT, DATE, EVERYTHING, PRICE, STAGE
 
 ANSWERS_KEPT: Final = 64

@@ -121,7 +121,7 @@ class FiscalCalendar:
         _check_lengths(days, kind)
         labels = {day: label for label, day in rows}
         starts = [(i, labels.get(day, f"from {name_of(day)}"), day) for i, day in enumerate(days, start=-before)]
-        calendar = cls.__new__(cls)
+        calendar = cls(kind, zone=zone)  # with the periods of the table in place of its own
         calendar._fill(kind, zone, starts)
         return calendar
 

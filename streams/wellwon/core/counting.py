@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from wellwon.core.calendar import FiscalCalendar
-from wellwon.core.deal import COUNTS
 from wellwon.core.lifecycle import OPENED, RESOLVED, Transition
 from wellwon.core.model import SHADOW
+from wellwon.core.moves import COUNTS
 from wellwon.core.output import Counts, bump
-from wellwon.core.state import AlertState, State
+from wellwon.core.state import State
+from wellwon.core.stored import AlertState
 
 DAYS_LEFT_MAX: Final = 15
 """Days to the end of a period are told apart below this, and are one beyond it."""

@@ -6,173 +6,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol, TypeVar
-
-import msgspec
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
 
 from wellwon.core.model import OPEN
-
-# --- why a move counts as behaviour, or does not --------------------------------------------------------------
-
-COUNTS: Final = 0
-NOT_A_PERSON: Final = 1
-BULK: Final = 2
-CORRECTION: Final = 3
-CLOSE_WRITE: Final = 4
-DEFAULT_DATE: Final = 5
-BUYERS_DATE: Final = 6
-NOT_OPEN: Final = 7
-BUYER_PROCESS: Final = 8
-FIRST: Final = 9
-LATE: Final = 10
-RESTART: Final = 11
-READ_AGAIN: Final = 12
-
-WHY: Final = {
-    COUNTS: "counts",
-    NOT_A_PERSON: "not written by a person",
-    BULK: "part of a bulk edit",
-    CORRECTION: "corrected by the same person soon after",
-    CLOSE_WRITE: "written with the close",
-    DEFAULT_DATE: "the first change of the date the deal was created with",
-    BUYERS_DATE: "the buyer gave this date",
-    NOT_OPEN: "the deal was not open",
-    BUYER_PROCESS: "moved within the period while the buyer's process runs",
-    FIRST: "the first value",
-    LATE: "arrived too late to be judged",
-    RESTART: "not comparable with the value before",
-    READ_AGAIN: "read from a snapshot, not seen as it happened",
-}
-
-# --- histories ------------------------------------------------------------------------------------------------
-
-
-class DateMove(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """The close date went from ``old`` to ``new`` (day numbers); ``crossed``: out of the period it was in."""
-
-    at: int
-    commit: int
-    old: int | None
-    new: int | None
-    why: int
-    crossed: bool = False
-    own: bool = False
-    """Written by the one who owned the deal."""
-
-    @property
-    def days(self) -> int:
-        """Days moved, positive for later; 0 where a side is empty."""
-        return 0 if self.old is None or self.new is None else self.new - self.old
-
-
-class PriceMove(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """The discount went from ``old`` to ``new`` (hundredths of a point)."""
-
-    at: int
-    commit: int
-    old: int | None
-    new: int | None
-    why: int
-    date: int | None
-    """The close date after this save."""
-    baseline: int | None
-    """The baseline as it stood at this save, None while it was not settled."""
-    amount: int | None
-    """Annual amount before the save, hundredths."""
-    traded: bool = False
-    approved: bool = False
-
-    @property
-    def points(self) -> int:
-        """Rise in hundredths of a point; 0 where a side is unknown."""
-        return 0 if self.old is None or self.new is None else self.new - self.old
-
-
-SCOPE_UNKNOWN: Final = 0
-SCOPE_SAME: Final = 1
-SCOPE_CHANGED: Final = 2
-
-
-class AmountMove(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """The annual amount went from ``old`` to ``new`` (hundredths of the deal's currency)."""
-
-    at: int
-    commit: int
-    old: int | None
-    new: int | None
-    why: int
-    date: int | None
-    scope: int
-    traded: bool = False
-    approved: bool = False
-
-    @property
-    def cut_bp(self) -> int:
-        """How much lower, in hundredths of a percent of the old amount; 0 if it did not fall."""
-        if not self.old or self.old < 0 or self.new is None or self.new >= self.old:
-            return 0
-        return (self.old - self.new) * 10_000 // self.old
-
-
-class StageMove(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """The deal went from stage ``old`` to ``new``; ``progress``: later than any stage it held before."""
-
-    at: int
-    commit: int
-    old: str
-    new: str
-    why: int
-    progress: bool
-    steps: int = 0
-    """Places moved among the open stages, negative for back; 0 to or from a closed stage."""
-
-
-class CategoryMove(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """The forecast category went from ``old`` to ``new`` (`model.CATEGORIES`)."""
-
-    at: int
-    commit: int
-    old: str
-    new: str
-    why: int
-    date: int | None
-
-
-class OwnerMove(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """The deal went from owner ``old`` to ``new``."""
-
-    at: int
-    commit: int
-    old: str
-    new: str
-    why: int
-
-
-class Touch(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """A call, mail or meeting."""
-
-    at: int
-    inbound: bool
-
-
-class Line(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """A line item: thousandths of units, and prices of a unit in hundredths."""
-
-    quantity: int
-    unit_price: int | None
-    list_price: int | None
-
-
-class Move(Protocol):
-    """What every move of a history has."""
-
-    @property
-    def at(self) -> int: ...
-    @property
-    def commit(self) -> int: ...
-    @property
-    def why(self) -> int: ...
-
+from wellwon.core.moves import (
+    COUNTS,
+    AmountMove,
+    CategoryMove,
+    DateMove,
+    Line,
+    Move,
+    OwnerMove,
+    PriceMove,
+    StageMove,
+    Touch,
+)
 
 M = TypeVar("M", bound=Move)
 V = TypeVar("V")
@@ -193,7 +42,8 @@ BY_FIELD: Final = 2
 BY_AMOUNT: Final = 3
 
 
-class Deal(msgspec.Struct, array_like=True, gc=False):
+@dataclass(slots=True)
+class Deal:
     """One opportunity, folded. Positional on disk: append only, with defaults."""
 
     first_at: int = 0
@@ -214,7 +64,7 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     deal_type: str = ""
     stage: str = ""
     category: str = ""
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = field(default_factory=dict)
 
     close_date: int | None = None
     buyer_date: int | None = None
@@ -222,7 +72,7 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     list_field: int | None = None
     """List amount from a mapped field; see `list_amount`."""
     discount_field: int | None = None
-    lines: dict[str, Line] = {}
+    lines: dict[str, Line] = field(default_factory=dict)
     discount: int | None = None
     method: int = 0
     """How the discount is known: `BY_LINES`, `BY_FIELD`, `BY_AMOUNT`; 0 unknown."""
@@ -283,7 +133,7 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     """The last inbound touch, which many outbound ones since may have put out of ``touches``."""
     legal_at: int = 0
     """When somebody answered that the buyer's legal process is what moves the deal; see `is_legal`."""
-    not_right: dict[str, int] = {}
+    not_right: dict[str, int] = field(default_factory=dict)
     """Rules of which somebody answered that they are not right, and when; ``""`` for all of them."""
 
     @property
@@ -300,11 +150,6 @@ class Deal(msgspec.Struct, array_like=True, gc=False):
     def list_amount(self) -> int | None:
         """What the deal would cost without a discount: from line items where these say so, else the mapped field."""
         return (lines_list_amount(self.lines) if self.lines else None) or self.list_field
-
-
-encode_deal: Final = msgspec.msgpack.Encoder().encode
-decode_deal: Final = msgspec.msgpack.Decoder(Deal).decode
-"""A deal as it is stored, and back."""
 
 
 def annual(amount: int | None, term_months: int | None) -> int | None:

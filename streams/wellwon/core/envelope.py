@@ -10,7 +10,6 @@ from typing import Any, Final
 import msgspec
 
 from wellwon.core import items
-from wellwon.core.items import Clock, DealItem, PolicyRecord
 
 SCHEMA: Final = "opportunity-change.v1"
 
@@ -45,15 +44,6 @@ class Envelope(msgspec.Struct, gc=False):
     changes: tuple[str, ...] = ()
     at: str = ""
     policy: str = ""
-
-
-class Decoded(msgspec.Struct, gc=False):
-    """An item with the key of its deal (empty for clock and policy records) and where it came from."""
-
-    opportunity_id: str
-    item: DealItem | Clock | PolicyRecord
-    source: str
-    kind: str
 
 
 read_envelope = msgspec.json.Decoder(Envelope).decode

@@ -14,10 +14,10 @@ from typing import Annotated, Final
 import msgspec
 
 from wellwon.core import items
-from wellwon.core.deal import COUNTS
 from wellwon.core.engine import deal_type_of
 from wellwon.core.items import PolicyRecord
 from wellwon.core.model import OPEN, Ruleset
+from wellwon.core.moves import COUNTS
 from wellwon.core.rule import AMOUNT, DATE, OWNER, PRICE, STATUS
 from wellwon.core.state import State
 from wellwon.core.units import DAY, parse_instant

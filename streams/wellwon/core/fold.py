@@ -13,7 +13,10 @@ import msgspec
 
 from wellwon.core import items
 from wellwon.core.answer import answered
-from wellwon.core.deal import (
+from wellwon.core.deal import LABELS_KEPT, MOVES_KEPT, OWNERS_KEPT, STAGES_KEPT, TOUCHES_KEPT, Deal, annual, remember
+from wellwon.core.items import Change
+from wellwon.core.model import DELETED, LOST, OPEN, WON, Ruleset
+from wellwon.core.moves import (
     BULK,
     BUYER_PROCESS,
     BUYERS_DATE,
@@ -22,26 +25,16 @@ from wellwon.core.deal import (
     COUNTS,
     DEFAULT_DATE,
     FIRST,
-    LABELS_KEPT,
     LATE,
-    MOVES_KEPT,
     NOT_A_PERSON,
     NOT_OPEN,
-    OWNERS_KEPT,
     READ_AGAIN,
-    STAGES_KEPT,
-    TOUCHES_KEPT,
     CategoryMove,
     DateMove,
-    Deal,
     OwnerMove,
     StageMove,
     Touch,
-    annual,
-    remember,
 )
-from wellwon.core.items import Change
-from wellwon.core.model import DELETED, LOST, OPEN, WON, Ruleset
 from wellwon.core.price import line_changed, prepaid_changed, priced
 from wellwon.core.rule import ACTED, AMOUNT, CATEGORY, DATE, EVERYTHING, NEXT_STEP, OWNER, STAGE, STATUS, TOUCH
 from wellwon.core.units import DAY

@@ -6,11 +6,10 @@ changes mean, so the tail is folded again on top of the base. Beyond the tail th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
-import msgspec
-
-from wellwon.core.deal import Deal, decode_deal, encode_deal
+from wellwon.core.deal import Deal
 from wellwon.core.fold import fold
 from wellwon.core.items import (
     ACTIVITY,
@@ -30,6 +29,7 @@ from wellwon.core.model import DELETED as STATUS_DELETED
 from wellwon.core.model import Ruleset
 from wellwon.core.rule import EVERYTHING
 from wellwon.core.state import State
+from wellwon.core.stored import decode_deal, encode_deal
 from wellwon.core.units import HOUR, SECOND
 from wellwon.core.unwritten import unwritten
 
@@ -63,8 +63,6 @@ REFOLDED: Final = 1 << 30
 """Added to a mask: what earlier changes meant may have changed."""
 TOO_LATE: Final = 1 << 31
 """Added to a mask: the change came too late to be judged."""
-
-replace = msgspec.structs.replace
 
 
 def refold(base: bytes, tail: tuple[Change, ...], ruleset: Ruleset) -> Deal:

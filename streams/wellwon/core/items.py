@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
 USER: Final = "user"
-WRITER_KINDS: Final = ("user", "admin", "integration", "system", "partner", "self")
+SYSTEM: Final = "system"
+WRITER_KINDS: Final = (USER, "admin", "integration", SYSTEM, "partner", "self")
 """Only ``user`` is a person; what the others write is recorded and never counts as behaviour."""
 
 CREATED: Final = "created"
@@ -33,7 +33,8 @@ RECLASSIFIED_BULK: Final = 1_000_000
 """``bulk`` of a change that turned out to be part of a bulk edit of unknown size."""
 
 
-class Change(msgspec.Struct, array_like=True, gc=False):
+@dataclass(slots=True, init=False)
+class Change:
     """One save of one deal or of one of its line items, an answer to an alert, or a touch.
 
     ``values`` holds only what was written, parsed to the units of the core; ``None`` means set to empty.
@@ -53,29 +54,78 @@ class Change(msgspec.Struct, array_like=True, gc=False):
     bulk: int
     """How many deals the save touched; above the policy's ``bulk_records`` it is a bulk edit, never behaviour."""
     values: dict[str, Any]
-    line_item_id: str = ""
-    corrected: tuple[str, ...] = ()
+    line_item_id: str
+    corrected: tuple[str, ...]
     """Fields whose move by this change does not count because it is one half of a correction."""
-    undoes: tuple[str, ...] = ()
+    undoes: tuple[str, ...]
     """The corrected fields of which this change is the second half."""
-    late: bool = False
+    late: bool
     """It came too late to be judged: what it wrote is taken over, but is no behaviour."""
 
+    # Written out, because one is made for every record: what dataclass writes is not compiled.
+    def __init__(
+        self,
+        at: int,
+        kind: str,
+        source_id: bytes,
+        commit: int,
+        writer: str,
+        writer_kind: str,
+        bulk: int,
+        values: dict[str, Any],
+        line_item_id: str = "",
+        corrected: tuple[str, ...] = (),
+        undoes: tuple[str, ...] = (),
+        late: bool = False,
+    ) -> None:
+        self.at = at
+        self.kind = kind
+        self.source_id = source_id
+        self.commit = commit
+        self.writer = writer
+        self.writer_kind = writer_kind
+        self.bulk = bulk
+        self.values = values
+        self.line_item_id = line_item_id
+        self.corrected = corrected
+        self.undoes = undoes
+        self.late = late
 
-class Reclassified(msgspec.Struct, gc=False):
+    def row(self) -> tuple[Any, ...]:
+        """Its fields in order: how it is stored."""
+        return (
+            self.at,
+            self.kind,
+            self.source_id,
+            self.commit,
+            self.writer,
+            self.writer_kind,
+            self.bulk,
+            self.values,
+            self.line_item_id,
+            self.corrected,
+            self.undoes,
+            self.late,
+        )
+
+
+@dataclass(slots=True)
+class Reclassified:
     """Earlier changes of a deal turned out to be part of a bulk edit."""
 
     at: int
     source_ids: tuple[bytes, ...]
 
 
-class Clock(msgspec.Struct, gc=False):
+@dataclass(slots=True)
+class Clock:
     """Time passed."""
 
     at: int
 
 
-class PolicyRecord(msgspec.Struct, gc=False):
+@dataclass(slots=True)
+class PolicyRecord:
     """From here on this policy holds in this partition."""
 
     at: int

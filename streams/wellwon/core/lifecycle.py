@@ -12,7 +12,7 @@ from wellwon.core.calendar import Period
 from wellwon.core.deal import Deal
 from wellwon.core.model import ALERT
 from wellwon.core.rule import Finding
-from wellwon.core.state import AlertState
+from wellwon.core.stored import AlertState
 from wellwon.core.units import DAY, parse_instant
 
 OPENED: Final = "opened"

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wellwon.core.calendar import FiscalCalendar
 
 if TYPE_CHECKING:
-    from wellwon.core.rule import Check, RuleSpec
+    from wellwon.core.rule import Check
 
 OPEN: Final = 0
 WON: Final = 1
@@ -53,7 +52,7 @@ class Stage:
     buyer_process: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """A sales process: open stages in order, won and lost stages, the late stage, the buyer's stages, the deal type."""
 
@@ -67,10 +66,13 @@ class Pipeline:
     deal_type: str = "new"
     categories: dict[str, str] = field(default_factory=dict)
     """Stage to forecast category, for a CRM that has no category of its own."""
+    stages: dict[str, Stage] = field(init=False, repr=False, compare=False)
+    """Every stage by name."""
 
-    @cached_property
-    def stages(self) -> dict[str, Stage]:
-        """Every stage by name."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", self._stages())
+
+    def _stages(self) -> dict[str, Stage]:
         count = len(self.open_stages)
         committed = [i for i, name in enumerate(self.open_stages) if self.categories.get(name) == COMMIT]
         if self.late_stage:
@@ -108,7 +110,8 @@ class Norms:
 class ActiveRule:
     """A rule as it runs for one segment and deal type: its parameters and its mode."""
 
-    spec: RuleSpec
+    spec: Any
+    """Its `RuleSpec`, not named as such because that one is built on this module, and both may be compiled."""
     params: Any
     mode: str
 
@@ -134,7 +137,7 @@ class Questions(NamedTuple):
     """Whether every rule of which time can change the answer is among these, so that their wake-ups are all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """The deals that share thresholds. ``matches`` compares current fields; the first segment that matches is taken."""
 
@@ -188,7 +191,7 @@ class ExemptDeals:
         return not self.rules or rule in self.rules
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ruleset:
     """Everything of the policy that the core needs, compiled."""
 
@@ -218,25 +221,25 @@ class Ruleset:
     """The label of a deal that names its team, where its owner is in none."""
     group_rules: tuple[GroupRule, ...] = ()
     """Rules asked of an owner's or a team's deals; those that are not off, in registry order."""
+    tail_ms: int = field(init=False)
+    """How long a deal keeps its raw changes.
 
-    @cached_property
-    def tail_ms(self) -> int:
-        """How long a deal keeps its raw changes.
+    A change may be ``lateness_ms`` late, and what it meets may have a partner up to a correction or a bulk window
+    before it: with both inside the tail, late and early arrival come to the same.
+    """
+    mark: int = field(init=False)
+    """What a state remembers of the policy it was evaluated under."""
+    segment_by_name: dict[str, Segment] = field(init=False, repr=False, compare=False)
+    """Segments by name."""
 
-        A change may be ``lateness_ms`` late, and what it meets may have a partner up to a correction or a bulk window
-        before it: with both inside the tail, late and early arrival come to the same.
-        """
-        return self.lateness_ms + max(self.correction_ms, self.bulk_window_ms)
-
-    @cached_property
-    def mark(self) -> int:
-        """What a state remembers of the policy it was evaluated under."""
-        return zlib.crc32(self.fingerprint.encode()) or 1
-
-    @cached_property
-    def segment_by_name(self) -> dict[str, Segment]:
-        """Segments by name."""
-        return {segment.name: segment for segment in self.segments}
+    def __post_init__(self) -> None:
+        derived = {
+            "tail_ms": self.lateness_ms + max(self.correction_ms, self.bulk_window_ms),
+            "mark": zlib.crc32(self.fingerprint.encode()) or 1,
+            "segment_by_name": {segment.name: segment for segment in self.segments},
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     def stage(self, pipeline: str, stage: str) -> Stage | None:
         """The stage's meaning, or None if the policy does not know it."""

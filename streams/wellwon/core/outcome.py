@@ -13,7 +13,8 @@ from wellwon.core.items import LINE_ITEM
 from wellwon.core.model import DELETED, OPEN, WON, Ruleset
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import DATE, Finding
-from wellwon.core.state import AlertState, State, WinState
+from wellwon.core.state import State
+from wellwon.core.stored import AlertState, WinState
 from wellwon.core.units import HOUR
 from wellwon.core.win import SETTLES_MS, is_won, read_win
 

@@ -7,29 +7,19 @@ policy it started with: replaying it gives the same alerts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import replace
 from itertools import islice
 from typing import Final, Protocol
 
-import msgspec
-
 from wellwon.core import items, records, wire
 from wellwon.core.engine import DUPLICATE, LATE, Meter, Step, leaves_at, restore, step
-from wellwon.core.envelope import Decoded
 from wellwon.core.items import Change, Clock, DealItem, PolicyRecord
 from wellwon.core.model import Ruleset
 from wellwon.core.outcome import CHANGE, CLOCK, POLICY, Outcomes
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
-from wellwon.core.state import (
-    CONTROL_KEY,
-    PREFIX,
-    Control,
-    Held,
-    State,
-    count_open,
-    decode_control,
-    encode_control,
-)
+from wellwon.core.state import CONTROL_KEY, PREFIX, Held, State, count_open, decode_control, encode_control, kept_state
+from wellwon.core.stored import Control
 from wellwon.core.units import DAY, format_instant
 from wellwon.core.wakes import Wakes
 
@@ -58,9 +48,6 @@ ROOM: Final = 25_000
 
 METERED: Final = 16
 """The time that rules take is measured on one slice in this many: measuring costs as much as a cheap rule."""
-
-
-_copy: Callable[[State], State] = State.__copy__  # type: ignore[attr-defined]  # the stubs leave it out
 
 
 class Partition:
@@ -183,7 +170,7 @@ class Partition:
         key: bytes | None,
         value: bytes,
         offset: int,
-        decoded: Decoded,
+        decoded: wire.Decoded,
         item: DealItem,
         written_at: int,
     ) -> None:
@@ -210,7 +197,7 @@ class Partition:
             if state.policy != self.ruleset.mark or 0 <= state.wake_at <= self.clock:
                 self._settle_or_skip(out, deal_key, held)
                 state = held.state
-            before = None if state is None else _copy(state)
+            before = None if state is None else state.kept()
         try:
             done = step(state, item, self.ruleset, self.clock, self._meter)
             held.offset = offset
@@ -220,7 +207,7 @@ class Partition:
             self._keep(deal_key, held, self._outcomes.conclude(out, deal_key, done, CHANGE, (key, value, offset)))
         except Exception as error:
             # A value that the core cannot digest must not stop the others; the state is as before.
-            held.state = None if before is None else restore(before, self.ruleset)
+            held.state = None if before is None else restore(kept_state(before), self.ruleset)
             out.reject(key, value, offset, "not_applied", f"{type(error).__name__}: {error}")
             return
         if done.outcome == LATE:
@@ -321,7 +308,7 @@ class Partition:
             # The deal sleeps until it changes; the others go on.
             out.reject(key, None, -1, "not_settled", f"{type(error).__name__}: {error}")
             if held.state is not None:
-                self._keep(key, held, msgspec.structs.replace(held.state, wake_at=-1, policy=self.ruleset.mark))
+                self._keep(key, held, replace(held.state, wake_at=-1, policy=self.ruleset.mark))
 
     def _wake_of(self, key: bytes) -> int:
         held = self._held.get(key)
@@ -354,7 +341,7 @@ class Partition:
     def _leave(self, out: Output, key: bytes, held: Held, at: int) -> None:
         assert held.state is not None
         findings: dict[str, Finding | None] = dict.fromkeys(a.rule for a in held.state.alerts if not a.closed_at)
-        done = Step(msgspec.structs.replace(held.state, at=at), findings)
+        done = Step(replace(held.state, at=at), findings)
         self._outcomes.conclude(out, key, done, CLOCK)
         self._keep(key, held, None)
 

@@ -7,30 +7,23 @@ from typing import Final
 import msgspec
 
 from wellwon.core import items
-from wellwon.core.deal import (
-    BY_AMOUNT,
-    BY_FIELD,
-    BY_LINES,
+from wellwon.core.deal import BY_AMOUNT, BY_FIELD, BY_LINES, LINES_KEPT, MOVES_KEPT, Deal, annual, remember
+from wellwon.core.items import Change
+from wellwon.core.model import OPEN
+from wellwon.core.moves import (
     CLOSE_WRITE,
     CORRECTION,
     COUNTS,
     FIRST,
-    LINES_KEPT,
-    MOVES_KEPT,
     NOT_OPEN,
     RESTART,
     SCOPE_CHANGED,
     SCOPE_SAME,
     SCOPE_UNKNOWN,
     AmountMove,
-    Deal,
     Line,
     PriceMove,
-    annual,
-    remember,
 )
-from wellwon.core.items import Change
-from wellwon.core.model import OPEN
 from wellwon.core.rule import AMOUNT, PRICE
 from wellwon.core.units import DAY
 

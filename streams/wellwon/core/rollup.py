@@ -26,7 +26,8 @@ from wellwon.core.items import PolicyRecord
 from wellwon.core.model import Ruleset
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
-from wellwon.core.state import CONTROL_KEY, PREFIX, VERSION, AlertState, read_prefix
+from wellwon.core.state import CONTROL_KEY, PREFIX, VERSION, read_prefix
+from wellwon.core.stored import AlertState
 from wellwon.core.tallies import Tallies, Tally
 from wellwon.core.units import HOUR
 
@@ -282,7 +283,7 @@ class Rollup:
             return
         view = tally.view(hour)
         try:
-            finding: Finding | None = spec.check(view, tally.rule.params)  # type: ignore[arg-type]
+            finding: Finding | None = spec.check(view, tally.rule.params)
         except Exception as error:
             findings.pop(spec.name, None)
             out.reject(None, None, self._offset, "rule_failed", f"{type(error).__name__}: {error}", spec.name)

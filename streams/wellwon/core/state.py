@@ -5,47 +5,27 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import msgspec
-
-from wellwon.core.deal import Deal, decode_deal, encode_deal
+from wellwon.core import stored
+from wellwon.core.deal import Deal
 from wellwon.core.items import Change
+from wellwon.core.stored import (
+    AlertState,
+    Control,
+    WinState,
+    decode_deal,
+    decode_stored,
+    decode_tail,
+    encode,
+    encode_change,
+    encode_deal,
+)
 
 
-class AlertState(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """An alert of this deal, open (``closed_at`` 0) or remembered so that reopening continues its revisions."""
-
-    rule: str
-    period: str
-    revision: int
-    severity: str
-    key: str
-    opened_at: int
-    closed_at: int
-    forget_at: int
-    """30 days after the end of its period."""
-    commit: int
-    covered_by: str
-    mode: str
-    retracted: bool = False
-    """Resolved because what it told did not happen that way: it says nothing of the deal."""
-    since: int = 0
-    """When the save that opened it was made; ``opened_at``, when it was told, depends on how long that took."""
-    segment: str = ""
-    """The deal's segment when it opened; empty for an owner's or a team's."""
-
-
-class WinState(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """The win record as last published."""
-
-    revision: int
-    digest: int
-    reading: str
-    withdrawn: bool = False
-
-
-class State(msgspec.Struct, gc=False):
+@dataclass(slots=True)
+class State:
     """Everything of one deal. ``now``, which rules see, is ``base`` with ``tail`` folded on top; it is not stored."""
 
     base: bytes
@@ -64,8 +44,31 @@ class State(msgspec.Struct, gc=False):
     policy: int = 0
     """CRC of the fingerprint of the policy that it was last evaluated under."""
 
+    def kept(self) -> Kept:
+        """All of it but ``now``, for `kept_state`: a step changes a state in place, and may fail."""
+        return (
+            self.base,
+            self.tail,
+            self.seen,
+            self.alerts,
+            self.win,
+            self.at,
+            self.wake_at,
+            self.segment,
+            self.policy,
+        )
+
 
 _NEW: Final = encode_deal(Deal())
+
+
+Kept = tuple[bytes, tuple[Change, ...], bytes, tuple[AlertState, ...], WinState | None, int, int, str, int]
+
+
+def kept_state(kept: Kept) -> State:
+    """The state as it was, with ``now`` still at ``base`` (see `engine.restore`)."""
+    base, tail, seen, alerts, win, at, wake_at, segment, policy = kept
+    return State(base, tail, decode_deal(base), seen, alerts, win, at, wake_at, segment, policy)
 
 
 def new_state() -> State:
@@ -93,21 +96,6 @@ class Prefix(NamedTuple):
 class NewerState(Exception):
     """The changelog was written by a newer wellwon than this one."""
 
-
-class _Stored(msgspec.Struct, array_like=True, gc=False):
-    alerts: tuple[AlertState, ...]
-    base: msgspec.Raw
-    tail: msgspec.Raw
-    seen: bytes
-    win: WinState | None
-    at: int
-    segment: str
-    policy: int
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode_stored = msgspec.msgpack.Decoder(_Stored).decode
-_decode_tail = msgspec.msgpack.Decoder(tuple[Change, ...]).decode
 
 _EIGHT: Final = b"\x98"
 """How msgpack begins an array of eight: the fields of `_Stored`."""
@@ -140,15 +128,15 @@ class Held:
         assert state is not None
         alerts, tail = state.alerts, state.tail
         if alerts is not self._alerts:
-            self._written_alerts, self._alerts = _encode(alerts), alerts
+            self._written_alerts, self._alerts = encode(alerts), alerts
         if tail is not self._tail:
             known = len(self._tail)
             if known + 1 == len(tail) and tail[:known] == self._tail:
-                self._written_tail += _encode(tail[known])
+                self._written_tail += encode_change(tail[known])
             else:
-                self._written_tail = b"".join([_encode(change) for change in tail])
+                self._written_tail = b"".join([encode_change(change) for change in tail])
             self._tail = tail
-        rest = _encode((state.seen, state.win, state.at, state.segment, state.policy))
+        rest = encode((state.seen, state.win, state.at, state.segment, state.policy))
         return b"".join(
             (
                 PREFIX.pack(VERSION, epoch, generation, self.offset, state.wake_at),
@@ -169,12 +157,12 @@ class Held:
             read_prefix(value)
         _, written_epoch, _, offset, wake_at = PREFIX.unpack_from(value)
         open_at = len(value) - _OPEN_SIZE.size - _OPEN_SIZE.unpack_from(value, len(value) - _OPEN_SIZE.size)[0]
-        stored = _decode_stored(memoryview(value)[PREFIX.size : open_at])
-        base, tail = bytes(stored.base), _decode_tail(stored.tail)
-        state = State(base, tail, decode_deal(base), stored.seen, stored.alerts, stored.win, stored.at, wake_at,
-                      stored.segment, stored.policy)  # fmt: skip
+        kept = decode_stored(memoryview(value)[PREFIX.size : open_at])
+        base, tail = bytes(kept.base), decode_tail(kept.tail)
+        state = State(base, tail, decode_deal(base), kept.seen, kept.alerts, kept.win, kept.at, wake_at,
+                      kept.segment, kept.policy)  # fmt: skip
         held = cls(state, offset if written_epoch == epoch else -1)
-        held._tail, held._written_tail = tail, bytes(stored.tail)[len(_array(len(tail))) :]
+        held._tail, held._written_tail = tail, bytes(kept.tail)[len(_array(len(tail))) :]
         return held
 
 
@@ -216,29 +204,15 @@ CONTROL_KEY: Final = b"\0control"
 """Where a partition keeps its clocks and its policy, beside the deals."""
 
 
-class Control(msgspec.Struct, array_like=True):
-    """What a partition knows beside its deals."""
-
-    clocks: list[int]
-    """Clocks that were read and not settled yet, and the last one."""
-    policy: str
-    policy_at: int
-    policy_spreads: bool
-    """A new policy has not reached every deal yet."""
-
-
-_decode_control = msgspec.msgpack.Decoder(Control).decode
-
-
 def encode_control(control: Control, *, epoch: int, generation: int, offset: int) -> bytes:
     """The changelog value under `CONTROL_KEY`. Every record up to ``offset`` has had its whole effect."""
-    return PREFIX.pack(VERSION, epoch, generation, offset, -1) + _encode(control)
+    return PREFIX.pack(VERSION, epoch, generation, offset, -1) + encode(control)
 
 
 def decode_control(value: bytes) -> Control:
     """Read it back. Raises `NewerState`."""
     read_prefix(value)
-    return _decode_control(memoryview(value)[PREFIX.size :])
+    return stored.decode_control(memoryview(value)[PREFIX.size :])
 
 
 def count_open(values: Iterable[bytes]) -> dict[tuple[str, str, str], int]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
-
-import msgspec
 
 from wellwon.core import items
 from wellwon.core.deal import Deal
@@ -13,8 +12,6 @@ from wellwon.core.items import Change
 # Where the deal keeps a field under another name.
 _KEPT_AS: Final = {"buyer_confirmed_date": "buyer_date"}
 _PRICED_TOO: Final = frozenset({"currency", "term_months", "prepaid_months"})
-
-replace = msgspec.structs.replace
 
 
 def unwritten(deal: Deal, change: Change) -> Change:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from wellwon.core.deal import BUYERS_DATE, CORRECTION, COUNTS, Deal, Move, PriceMove, standing
+from wellwon.core.deal import Deal, standing
 from wellwon.core.model import BOTH_WAYS, WON, Ruleset
+from wellwon.core.moves import BUYERS_DATE, CORRECTION, COUNTS, Move, PriceMove
 from wellwon.core.price import baseline
-from wellwon.core.state import AlertState
+from wellwon.core.stored import AlertState
 from wellwon.core.units import DAY
 
 EARNED: Final = "earned"

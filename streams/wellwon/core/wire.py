@@ -14,14 +14,16 @@ from typing import Any, Final
 import msgspec
 
 from wellwon.core import items
-from wellwon.core.envelope import SCHEMA, Decoded, Envelope, read_envelope
-from wellwon.core.items import Change, Clock, PolicyRecord, Reclassified
+from wellwon.core.envelope import SCHEMA, Envelope, read_envelope
+from wellwon.core.items import Change, Clock, Item, PolicyRecord, Reclassified
 from wellwon.core.units import format_instant, parse_date, parse_instant, parse_money, parse_percent, parse_quantity
 
 MAX_BYTES: Final = 1024 * 1024
 TEXT_KEPT: Final = 255
 BULK_MAX: Final = 1_000_000_000
 LABELS_MAX: Final = 32
+_CHANGE_KINDS: Final = frozenset(items.CHANGE_KINDS)
+_WRITER_KINDS: Final = frozenset(items.WRITER_KINDS)
 
 
 class DecodeError(Exception):
@@ -127,6 +129,18 @@ def _label(values: dict[str, Any], name: str, value: Any) -> None:
 # --- records --------------------------------------------------------------------------------------------------
 
 
+class Decoded:
+    """An item with the key of its deal (empty for clock and policy records) and where it came from."""
+
+    __slots__ = ("item", "kind", "opportunity_id", "source")
+
+    def __init__(self, opportunity_id: str, item: Item, source: str, kind: str) -> None:
+        self.opportunity_id = opportunity_id
+        self.item = item
+        self.source = source
+        self.kind = kind
+
+
 def source_hash(source_id: str) -> bytes:
     """8 bytes that stand for a source's id."""
     return hashlib.blake2b(source_id.encode(), digest_size=8).digest()
@@ -144,26 +158,27 @@ def decode(value: bytes) -> Decoded:
         raise DecodeError("not_json", str(error)) from None
     if wire.schema != SCHEMA:
         raise DecodeError("unknown_version", f"schema {wire.schema!r}; this wellwon reads {SCHEMA}")
-    if wire.kind == items.CLOCK or wire.kind == items.POLICY:
+    kind, deal = wire.kind, wire.opportunity_id
+    if kind == items.CLOCK or kind == items.POLICY:
         at = _at("at", wire.at)
-        item = Clock(at) if wire.kind == items.CLOCK else PolicyRecord(at, wire.policy)
-        return Decoded("", item, "wellwon", wire.kind)
-    if not wire.opportunity_id:
+        return Decoded("", Clock(at) if kind == items.CLOCK else PolicyRecord(at, wire.policy), "wellwon", kind)
+    if not deal:
         raise DecodeError("no_opportunity_id", "opportunity_id is missing or empty")
-    _identifier("opportunity_id", wire.opportunity_id)
+    _identifier("opportunity_id", deal)
     at = _at("occurred_at", wire.occurred_at)
-    if wire.kind == items.RECLASSIFIED:
-        ids = tuple(source_hash(change) for change in wire.changes)
-        return Decoded(wire.opportunity_id, Reclassified(at, ids), wire.source, wire.kind)
-    if wire.kind not in items.CHANGE_KINDS:
-        raise DecodeError("unknown_kind", f"kind {wire.kind!r}; known: {', '.join(items.CHANGE_KINDS)}")
-    if not wire.id:
+    if kind == items.RECLASSIFIED:
+        ids = tuple([source_hash(change) for change in wire.changes])
+        return Decoded(deal, Reclassified(at, ids), wire.source, kind)
+    if kind not in _CHANGE_KINDS:
+        raise DecodeError("unknown_kind", f"kind {kind!r}; known: {', '.join(items.CHANGE_KINDS)}")
+    return Decoded(deal, _change(wire, kind, at), wire.source, kind)
+
+
+def _change(wire: Envelope, kind: str, at: int) -> Change:
+    id_ = wire.id
+    if not id_:
         raise DecodeError("no_id", "id is missing or empty: without it a repeat cannot be recognised")
-    return Decoded(wire.opportunity_id, _change(wire, at), wire.source, wire.kind)
-
-
-def _change(wire: Envelope, at: int) -> Change:
-    kind, line_item_id = wire.kind, ""
+    line_item_id = ""
     if kind == items.LINE_ITEM:
         if not wire.line_item_id:
             raise DecodeError("no_line_item_id", "line_item_id is missing or empty")
@@ -184,22 +199,17 @@ def _change(wire: Envelope, at: int) -> Change:
         values = {"direction": wire.direction, "channel": wire.channel[:TEXT_KEPT]}
     else:
         values = _values(wire.values, FIELDS)
-    if not 0 <= wire.bulk <= BULK_MAX:
-        raise DecodeError("bad_value", f"bulk {wire.bulk} is not a number of deals (up to {BULK_MAX:,})")
-    writer = wire.writer
-    if writer is not None and writer.kind not in items.WRITER_KINDS:
-        raise DecodeError("bad_value", f"writer.kind {writer.kind!r}; known: {', '.join(items.WRITER_KINDS)}")
-    return Change(
-        at=at,
-        kind=kind,
-        source_id=source_hash(wire.id),
-        commit=zlib.crc32((wire.transaction or wire.id).encode()) or 1,
-        writer=(writer.id or "")[:TEXT_KEPT] if writer is not None else "",
-        writer_kind=writer.kind if writer is not None else "system",
-        bulk=wire.bulk,
-        values=values,
-        line_item_id=line_item_id,
-    )
+    bulk, writer, who, writer_kind = wire.bulk, wire.writer, "", items.SYSTEM
+    if not 0 <= bulk <= BULK_MAX:
+        raise DecodeError("bad_value", f"bulk {bulk} is not a number of deals (up to {BULK_MAX:,})")
+    if writer is not None:
+        who, writer_kind = writer.id or "", writer.kind
+        if writer_kind not in _WRITER_KINDS:
+            raise DecodeError("bad_value", f"writer.kind {writer_kind!r}; known: {', '.join(items.WRITER_KINDS)}")
+        if len(who) > TEXT_KEPT:
+            who = who[:TEXT_KEPT]
+    commit = zlib.crc32((wire.transaction or id_).encode()) or 1
+    return Change(at, kind, source_hash(id_), commit, who, writer_kind, bulk, values, line_item_id)
 
 
 def is_identifier(text: str) -> bool:

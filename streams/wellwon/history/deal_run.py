@@ -41,7 +41,7 @@ class DateMoved(msgspec.Struct, frozen=True, gc=False):
     new: int | None
     """Day numbers."""
     why: int
-    """How the core reads it: ``core.deal.ACT`` or one of the reasons that it is none."""
+    """How the core reads it: ``core.moves.COUNTS`` or one of the reasons that it is none."""
     crossed: bool
     """Moved out, over the end of the period it was dated into."""
 

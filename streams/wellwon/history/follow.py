@@ -10,17 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
-from wellwon.core.deal import MOVES_KEPT, DateMove, Deal
+from wellwon.core.deal import MOVES_KEPT, Deal
 from wellwon.core.engine import DUPLICATE, Step, deal_type_of, leaves_at, step
 from wellwon.core.items import ACTIVITY, ANSWER, LINE_ITEM, Change, Clock, DealItem
 from wellwon.core.lifecycle import OPENED, RESOLVED, Transition
 from wellwon.core.model import Ruleset
+from wellwon.core.moves import DateMove
 from wellwon.core.outcome import CHANGE, CLOCK, Outcomes
 from wellwon.core.output import Output
 from wellwon.core.rule import SEVERITIES, Finding
-from wellwon.core.state import State, WinState
+from wellwon.core.state import State
+from wellwon.core.stored import WinState
 from wellwon.core.win import Win, is_won, read_win
 from wellwon.history.deal_run import DateMoved, DealRun, Flag
 
@@ -143,7 +143,7 @@ class Follower:
             at = state.wake_at
             if 0 <= leaves_at(state.now, self._ruleset) <= at:
                 findings: dict[str, Finding | None] = dict.fromkeys(a.rule for a in state.alerts if not a.closed_at)
-                self._conclude(key, Step(msgspec.structs.replace(state, at=at), findings), CLOCK)
+                self._conclude(key, Step(replace(state, at=at), findings), CLOCK)
                 self._notes.trail.keep(state.now)
                 return None
             state = self._conclude(key, step(state, Clock(at), self._ruleset), CLOCK)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wellwon.core.calendar import Period
-from wellwon.core.deal import COUNTS
 from wellwon.core.model import BEST_CASE, COMMIT, LOST, WON
+from wellwon.core.moves import COUNTS
 from wellwon.history.course import Course
 from wellwon.history.money import Money, Rates
 

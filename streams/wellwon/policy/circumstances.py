@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from wellwon.core.deal import COUNTS, FIRST, SCOPE_SAME, WHY, Deal
+from wellwon.core.deal import Deal
 from wellwon.core.model import BEST_CASE, COMMIT, DELETED, LOST, OPEN, WON, Norms, Ruleset, Segment
+from wellwon.core.moves import COUNTS, FIRST, SCOPE_SAME, WHY
 from wellwon.core.rule import (
     ACTED,
     AMOUNT,
@@ -30,7 +31,7 @@ from wellwon.policy.moves import HISTORIES, History
 
 CLOSED: Final = {WON: "won", LOST: "lost", DELETED: "deleted"}
 
-with_ = msgspec.structs.replace
+moved = msgspec.structs.replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def circumstances_of(spec: RuleSpec, now: Situation) -> Iterator[Circumstance]:
 
 
 def _deal(**changes: Any) -> Callable[[Situation], Situation]:
-    return lambda situation: replace(situation, deal=with_(situation.deal, **changes))
+    return lambda situation: replace(situation, deal=replace(situation.deal, **changes))
 
 
 def _history(name: str, change: Callable[[Any], Any]) -> Callable[[Situation], Situation]:
@@ -107,7 +108,7 @@ def _history(name: str, change: Callable[[Any], Any]) -> Callable[[Situation], S
 
     def otherwise(situation: Situation) -> Situation:
         moves = tuple(new for move in getattr(situation.deal, name) if (new := change(move)) is not None)
-        return replace(situation, deal=with_(situation.deal, **{name: moves}))
+        return replace(situation, deal=replace(situation.deal, **{name: moves}))
 
     return otherwise
 
@@ -126,7 +127,7 @@ def _not_counted(history: History, now: Situation) -> Iterator[Circumstance]:
 
 
 def _counted(why: int, move: Any) -> Any:
-    return with_(move, why=COUNTS) if move.why == why else move
+    return moved(move, why=COUNTS) if move.why == why else move
 
 
 def _closed(now: Situation) -> Circumstance:
@@ -138,7 +139,7 @@ def _closed(now: Situation) -> Circumstance:
 
 
 def _without(word: str, move: Any) -> Any:
-    return with_(move, **{word: False})
+    return moved(move, **{word: False})
 
 
 def _prices(now: Situation) -> Iterator[Circumstance]:
@@ -155,7 +156,7 @@ def _prices(now: Situation) -> Iterator[Circumstance]:
         yield Circumstance("taken-back", said, _deal(discount=max(raised)))
     early = [move for move in deal.prices if move.baseline is None and move.points > 0]
     if early:
-        offered = tuple(with_(move, baseline=move.old) if move.baseline is None else move for move in deal.prices)
+        offered = tuple(moved(move, baseline=move.old) if move.baseline is None else move for move in deal.prices)
         yield Circumstance(
             "first-offer",
             f"the discount of {now.day(early[-1].at)} came within a day of the first price: a first offer",
@@ -168,7 +169,7 @@ def _prices(now: Situation) -> Iterator[Circumstance]:
                 "baseline",
                 f"the baseline is {format_percent(deal.baseline)} %",
                 lambda situation: _history(
-                    "prices", lambda move: with_(move, baseline=lowest) if move.baseline is not None else move
+                    "prices", lambda move: moved(move, baseline=lowest) if move.baseline is not None else move
                 )(_deal(baseline=lowest)(situation)),
             )
     cut = [move.new for move in deal.amounts if move.new is not None and move.cut_bp]
@@ -188,7 +189,7 @@ def _prices(now: Situation) -> Iterator[Circumstance]:
         yield Circumstance(
             "scope",
             "the list amount changed with the amount, or is not known: what was cut may be scope, not price",
-            _history("amounts", lambda move: with_(move, scope=SCOPE_SAME)),
+            _history("amounts", lambda move: moved(move, scope=SCOPE_SAME)),
         )
 
 
@@ -197,7 +198,7 @@ def _dated_otherwise(name: str, noun: str, now: Situation) -> Iterator[Circumsta
     calendar = now.ruleset.calendar
 
     def in_its_period(move: Any) -> Any:
-        return with_(move, date=calendar.period_of_day(calendar.local_day(move.at)).end_day)
+        return moved(move, date=calendar.period_of_day(calendar.local_day(move.at)).end_day)
 
     elsewhere = [
         move
@@ -227,7 +228,7 @@ def _progress(now: Situation) -> Iterator[Circumstance]:
         yield Circumstance(
             "progress",
             f"the stage moved on to {last.new} on {now.day(last.at)}",
-            lambda situation: _history("stages", lambda move: with_(move, progress=False))(
+            lambda situation: _history("stages", lambda move: moved(move, progress=False))(
                 _deal(progress_at=0)(situation)
             ),
         )

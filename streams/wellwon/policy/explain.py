@@ -11,7 +11,8 @@ from wellwon.core.exemption import exempted
 from wellwon.core.lifecycle import refuted
 from wellwon.core.model import ALERT, DELETED, OFF, OPEN, SHADOW, Ruleset
 from wellwon.core.rule import AMOUNT, CATEGORY, DATE, DEAL, NEXT_STEP, PRICE, STAGE, TOUCH, RuleSpec, param_fields
-from wellwon.core.state import AlertState, State
+from wellwon.core.state import State
+from wellwon.core.stored import AlertState
 from wellwon.core.units import format_date
 from wellwon.policy.circumstances import CLOSED, Situation
 from wellwon.policy.materiality import is_material

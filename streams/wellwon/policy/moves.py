@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from wellwon.core.deal import COUNTS, FIRST, WHY, Deal
+from wellwon.core.deal import Deal
+from wellwon.core.moves import COUNTS, FIRST, WHY
 from wellwon.core.rule import AMOUNT, CATEGORY, DATE, OWNER, PRICE, STAGE, TOUCH
 from wellwon.core.units import format_date, format_money, format_percent
 
@@ -50,7 +51,7 @@ HISTORIES: Final = (
 
 
 class Moved(NamedTuple):
-    """A move: ``why`` says whether it counts (`core.deal.WHY`); ``also`` what else is known of it."""
+    """A move: ``why`` says whether it counts (`core.moves.WHY`); ``also`` what else is known of it."""
 
     at: int
     field: str

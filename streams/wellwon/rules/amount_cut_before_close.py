@@ -28,9 +28,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import COUNTS, AmountMove
 from wellwon.core.engine import deal_type_of
 from wellwon.core.model import OPEN
+from wellwon.core.moves import COUNTS, AmountMove
 from wellwon.core.rule import (
     AMOUNT,
     ANY_BUSINESS,

@@ -27,8 +27,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import COUNTS, AmountMove, standing
+from wellwon.core.deal import standing
 from wellwon.core.model import COMMIT, LOST
+from wellwon.core.moves import COUNTS, AmountMove
 from wellwon.core.rule import AMOUNT, CATEGORY, IN_WINDOW, STAGE, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY, format_money
 from wellwon.rules import reading

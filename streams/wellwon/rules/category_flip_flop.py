@@ -32,8 +32,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wellwon.core.deal import COUNTS, CategoryMove
 from wellwon.core.model import BEST_CASE, COMMIT, OMITTED, OPEN, PIPELINE
+from wellwon.core.moves import COUNTS, CategoryMove
 from wellwon.core.rule import CATEGORY, IS_OPEN, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY, format_instant
 from wellwon.rules import reading

@@ -31,8 +31,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from wellwon.core.calendar import Period
-from wellwon.core.deal import COUNTS, CategoryMove, DateMove, Deal, StageMove, standing
+from wellwon.core.deal import Deal, standing
 from wellwon.core.model import BEST_CASE, COMMIT, LOST, OMITTED, OPEN, PIPELINE, WON
+from wellwon.core.moves import COUNTS, CategoryMove, DateMove, StageMove
 from wellwon.core.rule import (
     ANY_BUSINESS,
     CATEGORY,

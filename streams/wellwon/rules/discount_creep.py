@@ -29,8 +29,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import PriceMove
 from wellwon.core.model import OPEN
+from wellwon.core.moves import PriceMove
 from wellwon.core.rule import INFO, IS_OPEN, PRICE, STATUS, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY, format_date, format_percent
 from wellwon.rules import reading

@@ -29,8 +29,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellwon.core.calendar import Period
-from wellwon.core.deal import CORRECTION, COUNTS, CategoryMove, Deal, standing
+from wellwon.core.deal import Deal, standing
 from wellwon.core.model import COMMIT, OPEN
+from wellwon.core.moves import CORRECTION, COUNTS, CategoryMove
 from wellwon.core.rule import CATEGORY, DATE, IN_WINDOW, INFO, IS_OPEN, STAGE, STATUS, TIME, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading

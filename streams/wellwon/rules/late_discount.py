@@ -29,8 +29,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import COUNTS, PriceMove
 from wellwon.core.model import LOST
+from wellwon.core.moves import COUNTS, PriceMove
 from wellwon.core.rule import DATE, HIGH, INFO, PRICE, SEVERITIES, STATUS, WARNING, Finding, View, param, rule
 from wellwon.core.units import format_money, format_percent
 from wellwon.rules import reading

@@ -26,8 +26,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import COUNTS, Deal, OwnerMove, standing
+from wellwon.core.deal import Deal, standing
 from wellwon.core.model import OPEN
+from wellwon.core.moves import COUNTS, OwnerMove
 from wellwon.core.rule import DATE, INFO, IS_OPEN, OWNER, STATUS, TIME, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading

@@ -25,8 +25,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import FIRST, Deal
+from wellwon.core.deal import Deal
 from wellwon.core.model import OPEN, WON
+from wellwon.core.moves import FIRST
 from wellwon.core.rule import INFO, STAGE, STATUS, TIME, Finding, View, param, rule
 from wellwon.core.units import DAY, HOUR
 from wellwon.rules import reading

@@ -28,8 +28,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellwon.core.calendar import Period
-from wellwon.core.deal import DateMove, standing
+from wellwon.core.deal import standing
 from wellwon.core.model import BEST_CASE, COMMIT, OPEN
+from wellwon.core.moves import DateMove
 from wellwon.core.rule import CATEGORY, DATE, IS_OPEN, STAGE, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading

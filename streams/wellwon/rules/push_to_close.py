@@ -38,8 +38,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from wellwon.core.calendar import Period
-from wellwon.core.deal import COUNTS, Deal, Move, StageMove, Touch, standing
+from wellwon.core.deal import Deal, standing
 from wellwon.core.model import BOTH_WAYS, COMMIT, OPEN
+from wellwon.core.moves import COUNTS, Move, StageMove, Touch
 from wellwon.core.rule import (
     AMOUNT,
     CATEGORY,

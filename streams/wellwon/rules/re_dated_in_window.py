@@ -30,8 +30,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import COUNTS, DateMove
 from wellwon.core.model import OPEN
+from wellwon.core.moves import COUNTS, DateMove
 from wellwon.core.rule import DATE, IN_WINDOW, IS_OPEN, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import format_date
 from wellwon.rules import reading

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from wellwon.core.calendar import Period
-from wellwon.core.deal import COUNTS, SCOPE_CHANGED, SCOPE_SAME, AmountMove, DateMove, Deal, Move, PriceMove
+from wellwon.core.deal import Deal
 from wellwon.core.engine import deal_type_of
 from wellwon.core.items import USER
 from wellwon.core.model import ALERT, COMMIT, OPEN
+from wellwon.core.moves import COUNTS, SCOPE_CHANGED, SCOPE_SAME, AmountMove, DateMove, Move, PriceMove
 from wellwon.core.price import baseline
 from wellwon.core.rule import View
 from wellwon.core.units import format_date, format_instant, format_percent

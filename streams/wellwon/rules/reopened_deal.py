@@ -27,8 +27,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import COUNTS, StageMove
 from wellwon.core.model import LOST, OPEN, WON
+from wellwon.core.moves import COUNTS, StageMove
 from wellwon.core.rule import IS_OPEN, STAGE, STATUS, WARNING, Finding, View, rule
 from wellwon.core.units import format_instant
 from wellwon.rules import reading

@@ -30,8 +30,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellwon.core.calendar import Period
-from wellwon.core.deal import DateMove
 from wellwon.core.model import OPEN
+from wellwon.core.moves import DateMove
 from wellwon.core.rule import DATE, HIGH, IS_OPEN, STATUS, WARNING, Finding, View, param, rule
 from wellwon.core.units import format_date
 from wellwon.rules import reading

@@ -29,8 +29,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import COUNTS, StageMove
 from wellwon.core.model import OPEN
+from wellwon.core.moves import COUNTS, StageMove
 from wellwon.core.rule import INFO, IS_OPEN, STAGE, STATUS, WARNING, Finding, View, rule
 from wellwon.rules import reading
 

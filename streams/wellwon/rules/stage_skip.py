@@ -27,8 +27,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import CORRECTION, COUNTS, StageMove
 from wellwon.core.model import OPEN, SHADOW
+from wellwon.core.moves import CORRECTION, COUNTS, StageMove
 from wellwon.core.rule import INFO, IS_OPEN, STAGE, STATUS, WARNING, Finding, View, param, rule
 from wellwon.rules import reading
 from wellwon.rules.reading import before_period_end, counted

@@ -29,9 +29,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import COUNTS, Move
 from wellwon.core.items import USER
 from wellwon.core.model import COMMIT, OPEN, Norms
+from wellwon.core.moves import COUNTS, Move
 from wellwon.core.rule import CATEGORY, DATE, INFO, IS_OPEN, STAGE, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import format_date
 from wellwon.rules import reading

@@ -34,8 +34,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wellwon.core.deal import Touch
 from wellwon.core.model import BOTH_WAYS, OPEN
+from wellwon.core.moves import Touch
 from wellwon.core.rule import HIGH, IN_WINDOW, IS_OPEN, STAGE, STATUS, TIME, TOUCH, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY, format_instant
 from wellwon.rules import reading

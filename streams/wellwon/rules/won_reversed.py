@@ -29,8 +29,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from wellwon.core.deal import COUNTS, NOT_OPEN, AmountMove, Deal, StageMove
+from wellwon.core.deal import Deal
 from wellwon.core.model import LOST, WON
+from wellwon.core.moves import COUNTS, NOT_OPEN, AmountMove, StageMove
 from wellwon.core.rule import AMOUNT, HIGH, INFO, STAGE, STATUS, Finding, View, param, rule
 from wellwon.core.units import DAY, format_instant, format_money
 from wellwon.rules import reading

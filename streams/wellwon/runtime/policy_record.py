@@ -16,7 +16,8 @@ import orjson
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from wellwon.core.outcome import POLICY
-from wellwon.core.state import CONTROL_KEY, Control, decode_control
+from wellwon.core.state import CONTROL_KEY, decode_control
+from wellwon.core.stored import Control
 from wellwon.core.wire import encode_policy
 from wellwon.runtime import topics
 from wellwon.runtime.connection import librdkafka

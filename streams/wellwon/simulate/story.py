@@ -5,19 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from wellwon.core.calendar import FiscalCalendar
-from wellwon.core.deal import (
-    COUNTS,
-    FIRST,
-    WHY,
-    AmountMove,
-    CategoryMove,
-    DateMove,
-    Deal,
-    Move,
-    PriceMove,
-    StageMove,
-    Touch,
-)
+from wellwon.core.deal import Deal
+from wellwon.core.moves import COUNTS, FIRST, WHY, AmountMove, CategoryMove, DateMove, Move, PriceMove, StageMove, Touch
 from wellwon.core.records import short_money
 from wellwon.core.units import date_of, format_percent
 

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from wellwon.core.calendar import FiscalCalendar, Period
-from wellwon.core.deal import COUNTS, WHY, Deal
+from wellwon.core.deal import Deal
+from wellwon.core.moves import COUNTS, WHY
 from wellwon.core.records import short_money
-from wellwon.core.state import AlertState
+from wellwon.core.stored import AlertState
 from wellwon.core.units import DAY, format_date, format_percent
 from wellwon.history.report.markup import Content, Markup, element
 from wellwon.policy.moves import HISTORIES
