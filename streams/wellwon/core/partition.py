@@ -339,10 +339,11 @@ class Partition:
             self._keep(key, held, self._outcomes.conclude(out, key, done, CLOCK))
 
     def _leave(self, out: Output, key: bytes, held: Held, at: int) -> None:
-        assert held.state is not None
-        findings: dict[str, Finding | None] = dict.fromkeys(a.rule for a in held.state.alerts if not a.closed_at)
-        done = Step(replace(held.state, at=at), findings)
-        self._outcomes.conclude(out, key, done, CLOCK)
+        state = held.state
+        assert state is not None
+        findings: dict[str, Finding | None] = dict.fromkeys(a.rule for a in state.alerts if not a.closed_at)
+        state.at = at
+        self._outcomes.conclude(out, key, Step(state, findings), CLOCK)
         self._keep(key, held, None)
 
     # --- the store --------------------------------------------------------------------------------------------

@@ -143,7 +143,8 @@ class Follower:
             at = state.wake_at
             if 0 <= leaves_at(state.now, self._ruleset) <= at:
                 findings: dict[str, Finding | None] = dict.fromkeys(a.rule for a in state.alerts if not a.closed_at)
-                self._conclude(key, Step(replace(state, at=at), findings), CLOCK)
+                state.at = at
+                self._conclude(key, Step(state, findings), CLOCK)
                 self._notes.trail.keep(state.now)
                 return None
             state = self._conclude(key, step(state, Clock(at), self._ruleset), CLOCK)

@@ -108,7 +108,8 @@ def _history(name: str, change: Callable[[Any], Any]) -> Callable[[Situation], S
 
     def otherwise(situation: Situation) -> Situation:
         moves = tuple(new for move in getattr(situation.deal, name) if (new := change(move)) is not None)
-        return replace(situation, deal=replace(situation.deal, **{name: moves}))
+        kept: dict[str, Any] = {name: moves}
+        return replace(situation, deal=replace(situation.deal, **kept))
 
     return otherwise
 
