@@ -23,7 +23,8 @@ from confluent_kafka import KafkaException, Message
 
 from wellwon.core import wire
 from wellwon.core.items import Clock, PolicyRecord
-from wellwon.core.state import CONTROL_KEY, PREFIX, Control, decode_control, encode_control, read_prefix
+from wellwon.core.state import CONTROL_KEY, PREFIX, decode_control, encode_control, read_prefix
+from wellwon.core.stored import Control
 from wellwon.runtime import restore, topics
 from wellwon.runtime.at_rest import ANSWER_S, Group, Reading, Writing, must_be_at_rest
 from wellwon.runtime.lookup import partition_of_key
