@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from live import produce
 from wellwon.core.state import CONTROL_KEY, PREFIX, VERSION
 from wellwon.runtime import restore, topics
@@ -16,12 +18,13 @@ OLDER_AND_NEWER = {
     b"a later record": (state(1, 1, 4), state(1, 1, 5)),
     b"a record, after time alone in a new epoch": (state(1, 2, -1), state(1, 2, 0)),
     b"a new log, whose offsets begin again": (state(0, 9, 1_000), state(1, 10, -1)),
+    b"time alone, after the same record, by the next owner": (state(1, 1, 4), state(1, 2, 4)),
 }
-SAME_RECORD = {b"time alone, after the same record": (state(1, 1, 4), state(1, 2, 4))}
+SAME_OWNER = {b"time alone, after the same record": (state(1, 2, 4), state(1, 2, 4) + b", later")}
 
 
 def test_the_newer_state_is_restored(live: Settings) -> None:
-    cases = OLDER_AND_NEWER | SAME_RECORD | {CONTROL_KEY: OLDER_AND_NEWER[b"a later record"]}
+    cases = OLDER_AND_NEWER | SAME_OWNER | {CONTROL_KEY: OLDER_AND_NEWER[b"a later record"]}
     produce(live, [(key, value) for key, states in cases.items() for value in states], topics.STATE)
     store, stale = restored(live)
     assert store == {key: newer for key, (_, newer) in cases.items()}
@@ -41,6 +44,7 @@ def restored(settings: Settings) -> tuple[dict[bytes, bytes], set[bytes]]:
     source = restore.inspect(settings)
     store: dict[bytes, bytes] = {}
     stale: set[bytes] = set()
+    settings = replace(settings, epoch=2)
     for found in restore.restore(settings, source, range(source.partitions), settings.data).values():
         store |= found.store
         stale |= found.stale

@@ -133,7 +133,7 @@ class Detect(Member):
         if gained:
             await self._restore(gained, generation)
         for owned in self.owned.values():
-            owned.core.generation = owned.changelog.generation = generation
+            owned.belongs_to(generation)
         self._generation = generation
         log.info("partitions assigned", extra={"generation": generation, "partitions": sorted(wanted)})
         if self.resume(revocations):
@@ -172,8 +172,8 @@ class Detect(Member):
         deals = sum(owned.deals for owned, _ in built)
         log.info("states restored", extra={"partitions": gained, "deals": deals, "seconds": round(took, 3)})
 
-    def _build(self, gained: list[int], generation: int) -> list[tuple[Owned, restore.Restored]]:
-        """Return the gained partitions. Runs in a thread."""
+    def _build(self, gained: list[int], asked: int) -> list[tuple[Owned, restore.Restored]]:
+        """Return the gained partitions; ``asked`` is the group's generation. Runs in a thread."""
         settings, outlet = self.settings, self.outlet
         assert outlet is not None
         source = restore.inspect(settings, self.flow)
@@ -184,6 +184,8 @@ class Detect(Member):
         restored = restore.restore(settings, source, gained, self.checkpoints, state=self.flow.states)
         built = []
         for number, found in restored.items():
+            # A group that Kafka forgot counts from 1 again, and what it writes must be the later all the same.
+            generation = max(asked, found.generation + 1)
             try:
                 core = self._make_core(number, found.store, generation)
             except PolicyError as error:

@@ -105,6 +105,10 @@ class Owned:
         """How many deals it holds: what the store has beside them is the control record."""
         return len(self.store) - (CONTROL_KEY in self.store)
 
+    def belongs_to(self, generation: int) -> None:
+        """Note the group's generation, where it is a later one than ours."""
+        self.core.generation = self.changelog.generation = max(generation, self.changelog.generation)
+
     def take(self, records: Sequence[Any]) -> None:
         """Apply a slice of the log and send what comes of it."""
         if 0 <= self.position < records[0].offset:

@@ -72,6 +72,8 @@ class Restored:
     end: int = 0
     """The changelog's next offset."""
     lineage: Lineage | None = None
+    generation: int = -1
+    """The latest in which any of it was written; -1 where there is nothing."""
     stale: set[bytes] = field(default_factory=set)
     """Deals of which a worker that should have been gone wrote an older state after the newer one."""
     from_checkpoint: int = 0
@@ -123,7 +125,7 @@ def restore(
             results[partition] = found
             if (begin := max(start, found_at)) < end:
                 _read_tail(consumer, topic, partition, begin, found)
-            _refuse_older_epoch(settings, topic, found)
+            _by_whom(settings, topic, found)
             if state in topics.FLOWS:
                 _check(settings, source, consumer, partition, found, topics.FLOWS[state])
         return results
@@ -193,7 +195,7 @@ def _take_lineage(found: Restored) -> None:
 def _read_tail(consumer: Consumer, topic: str, partition: int, begin: int, found: Restored) -> None:
     consumer.assign([TopicPartition(topic, partition, begin)])
     store, stale, end, position = found.store, found.stale, found.end, begin
-    get, pop, newest, place = store.get, store.pop, VERSION, _PLACE.unpack_from
+    get, pop, newest = store.get, store.pop, VERSION
     deadline = time.monotonic() + IDLE_S
     while position < end:
         batch = consumer.consume(10_000, timeout=0.2)
@@ -222,7 +224,7 @@ def _read_tail(consumer: Consumer, topic: str, partition: int, begin: int, found
                         " start the newer wellwon again, or restore the topic from before the upgrade"
                     )
                 old = get(key)
-                if old is None or place(value) >= place(old):
+                if old is None or _place(value) >= _place(old):
                     store[key] = value
                     stale.discard(key)
                 else:
@@ -241,10 +243,11 @@ def _outlived(tombstone: Message, state: bytes | None) -> bool:
     return bool(by) and state is not None and by[0] < read_prefix(state).generation
 
 
-def _refuse_older_epoch(settings: Settings, topic: str, found: Restored) -> None:
-    """Refuse to go on where a later epoch wrote: what we write would count as older, and its work be done again."""
-    epochs = {value[1:5] for value in found.store.values()}
-    newest = int.from_bytes(max(epochs, default=b""), "big")
+def _by_whom(settings: Settings, topic: str, found: Restored) -> None:
+    """Note who wrote last. Refuse a later epoch: what we write would count as older, and its work be done again."""
+    written = {value[1:9] for value in found.store.values()}
+    newest = max((int.from_bytes(by[:4], "big") for by in written), default=0)
+    found.generation = max((int.from_bytes(by[4:], "big") for by in written), default=-1)
     if found.lineage is not None:
         newest = max(newest, found.lineage.epoch)
     if newest > settings.epoch:
@@ -283,6 +286,14 @@ def _check(
             )
 
 
-_PLACE = struct.Struct(">xI4xq")
-"""Epoch and source offset, as the prefix has them; an offset is -1 for what time alone made in a new epoch."""
+def _place(value: bytes) -> tuple[int, int, int]:
+    """What makes a state the newer one: epoch, source offset, and generation where only time went on.
+
+    The offset is -1 for what time alone made in a new epoch.
+    """
+    epoch, generation, offset = _WRITTEN.unpack_from(value)
+    return epoch, offset, generation
+
+
+_WRITTEN = struct.Struct(">xIIq")
 assert PREFIX.format == ">BIIqq", "the offsets above are those of the prefix"
