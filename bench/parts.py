@@ -25,6 +25,7 @@ from wellwon.core import engine, partition, wire
 from wellwon.core.outcome import Outcomes
 from wellwon.core.output import Output
 from wellwon.core.partition import Partition
+from wellwon.core.state import Held
 from wellwon.policy import compile_text
 from wellwon.runtime.metrics import Metrics
 from wellwon.runtime.outlet import Changelog, Outlet
@@ -91,7 +92,7 @@ def _nothing(_argument: object) -> None:
 
 CORE = (
     (wire, "decode", "decode"),
-    (partition, "decode_state", "state"),
+    (Held, "decode", "state"),
     (partition, "restore", "state: the tail folded again"),
     (partition, "step", "guard and fold"),
     (engine, "absorb", "guard and fold"),

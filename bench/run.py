@@ -1,6 +1,6 @@
 """The measurements of wellwon. `make bench` runs all of them; a name runs one.
 
-    .venv/bin/python bench/run.py NAME ... [--changes N] [--rounds R] [--deals N] [--rows N]
+    .venv/bin/python bench/run.py NAME ... [--changes N] [--rounds R] [--seconds S] [--deals N] [--rows N]
 
 Results go to .cache/bench/results.json; those of a full run are rendered into bench/README.md. So are those of `truth`
 alone, which needs no broker: they do not depend on the machine.
@@ -158,7 +158,7 @@ def main() -> None:
         "delivery": lambda: delivery(asked.seconds),
         "hubspot": lambda: hubspot(min(asked.seconds, 10)),
         "restart": lambda: restart(asked.deals),
-        "state": lambda: state(20_000),
+        "state": lambda: state(min(asked.deals, 20_000)),
         "backtest": lambda: backtest(asked.rows),
         "truth": lambda: truth(2_000),
     }
