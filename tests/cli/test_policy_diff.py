@@ -100,12 +100,12 @@ def test_without_a_history_only_the_values(tmp_path: Path) -> None:
         (("OLD", "OLD", "CHANGES"), "are for --replay KIND FILE..."),
         (("OLD", "OLD", "--replay", "changes"), "name the files"),
         (("OLD", "OLD", "--replay", "changes", "-"), "read twice"),
-        (("OLD", "OLD", "--replay", "changes", "EMPTY"), "no change in these files"),
+        (("OLD", "OLD", "--replay", "changes", "BAD"), "no change in these files"),
     ],
 )
 def test_mistakes_are_told(simulated: tuple[str, str], tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
-    (tmp_path / "empty").write_text("")
-    names = {"CHANGES": simulated[0], "OLD": simulated[1], "EMPTY": str(tmp_path / "empty")}
+    (tmp_path / "bad").write_text("{}\n")
+    names = {"CHANGES": simulated[0], "OLD": simulated[1], "BAD": str(tmp_path / "bad")}
     result = wellwon("policy", "diff", *(names.get(one, one) for one in arguments))
     assert result.exit_code == 2
     assert said in result.output

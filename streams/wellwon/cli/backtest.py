@@ -14,7 +14,18 @@ import click
 
 from wellwon.cli.failure import FAILED, INTERRUPTED, BadInput
 from wellwon.cli.output import STDIN, counted, json_lines, shown_name
-from wellwon.cli.reading import KINDS_HELP, dialect, files, instant, kept_apart, kind_option, load, options_of
+from wellwon.cli.progress import progress
+from wellwon.cli.reading import (
+    KINDS_HELP,
+    dialect,
+    files,
+    instant,
+    kept_apart,
+    kind_option,
+    load,
+    options_of,
+    shown_rejections,
+)
 from wellwon.core.units import format_instant
 from wellwon.history.replay import Change
 from wellwon.history.report.page import page
@@ -26,7 +37,7 @@ from wellwon.history.trained import trained
 from wellwon.policy import Policy
 from wellwon.sources.by_deal import Exports
 from wellwon.sources.feed import Feed
-from wellwon.sources.kinds import CHANGES, Kind, guess_kind, kind_named
+from wellwon.sources.kinds import Kind, guess_kind, kind_named
 from wellwon.sources.mapping import SourceView
 
 REJECTS = "rejected.jsonl"
@@ -74,13 +85,13 @@ def command(
     since = instant(split, policy, "--split")
     fates = _fates(outcomes)
     view, options = SourceView.of(policy), options_of(zone, dayfirst)
-    with _stopping() as stop, _progress() as progress:
+    with _stopping() as stop, progress() as bars:
         chosen = _kind(kind, files, twice=since is not None)
         if since is not None:
             feed = Feed(chosen, files, view, options, lambda _: None)  # what is rejected is told below
-            policy = trained(policy, _watched(feed, progress, stop.is_set), since)
+            policy = trained(policy, _watched(feed, bars, stop.is_set), since)
         exports = Exports(chosen, files, view, options, Path(rejects))
-        found = _backtest(exports, policy, end, since, fates, workers, progress, stop.is_set)
+        found = _backtest(exports, policy, end, since, fates, workers, bars, stop.is_set)
     if not found.info.changes and not found.info.partial:
         why = "".join(f"\n{note}" for note in found.info.notes)
         if not found.info.rows:
@@ -103,11 +114,11 @@ def _backtest(
     since: int | None,
     fates: dict[str, Fate] | None,
     workers: int,
-    progress: Progress,
+    bars: Progress,
     stop: Callable[[], bool],
 ) -> Backtest:
     count = partial(Tally, fates=fates, since=since or 0)
-    tally, info = follow_all(exports, policy, count, end, workers, progress, stop)
+    tally, info = follow_all(exports, policy, count, end, workers, bars, stop)
     return tally.result(info)
 
 
@@ -117,19 +128,19 @@ def _kind(kind: str | None, files: Sequence[str], *, twice: bool) -> Kind:
         why = "--split reads the history twice" if twice else "its kind is not known: say --kind"
         raise BadInput(f"standard input cannot be used here, {why}")
     chosen = kind_named(kind) if kind else guess_kind(files)
-    if chosen.tables is None and chosen.name != CHANGES:
+    if not chosen.is_history:
         raise BadInput(f"{chosen.name} are events as they come, not a history: `wellwon replay` plays them")
     return chosen
 
 
-def _watched(feed: Feed, progress: Progress, stop: Callable[[], bool]) -> Iterator[Change]:
+def _watched(feed: Feed, bars: Progress, stop: Callable[[], bool]) -> Iterator[Change]:
     """The changes of the training part, until it is to be stopped."""
     total = feed.lines() or 0
     for number, change in enumerate(feed):
         if stop():
             return
         if number % 1_000 == 0:
-            progress("training", min(feed.read, total), total)
+            bars("training", min(feed.read, total), total)
         yield change
 
 
@@ -153,6 +164,7 @@ def _show(found: Backtest, report: Path | None, as_json: bool) -> None:
 
         show(found)
     if found.info.rejected:
+        shown_rejections(found.info.first_rejected, found.info.rejected)
         click.echo(f"{counted(found.info.rejected, 'row')} cannot be used{_see(found)}", err=True)
     if found.info.partial:
         click.echo("stopped before the end: what is said is partial", err=True)
@@ -181,25 +193,3 @@ def _stopping() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """How far it is and how long it will take, where a person watches."""
-    if not sys.stderr.isatty():
-        yield lambda what, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description:8}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield show

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from wellwon.core.rule import SEVERITIES
 from wellwon.core.win import READINGS
 from wellwon.history.course import CLOSING, DELETED, LOST, OPEN, SLIPPED, WON
 from wellwon.history.interval import MIN_N
@@ -18,6 +19,7 @@ from wellwon.history.report.limits import limits
 from wellwon.history.report.words import (
     borrowed_share,
     calls_said,
+    group_messages,
     headlines,
     main_currency,
     percent,
@@ -59,6 +61,8 @@ def _parts(backtest: Backtest) -> Iterator[RenderableType]:
         yield _rules(backtest, "What became of flagged deals", [*behaviour, backtest.at_risk])
     if data:
         yield _rules(backtest, "Data quality, counted apart", data)
+    if any(group.alerts for group in backtest.groups):
+        yield _groups(backtest)
     if backtest.wins.periods:
         yield _wins(backtest)
     if any(period.deals for period in backtest.borrowed.periods.values()):
@@ -108,6 +112,21 @@ def _rules(backtest: Backtest, title: str, results: list[RuleResult]) -> Table:
             f"{result.lead_days[1]} d" if result.lead_days is not None else "-",
             _messages(backtest, result),
         )
+    return table
+
+
+def _groups(backtest: Backtest) -> Table:
+    table = _table("Owners and teams", "rule", "asked of", "alerts", *reversed(SEVERITIES), "periods", "messages")
+    for group in backtest.groups:
+        if group.alerts:
+            table.add_row(
+                group.rule,
+                f"{group.subject}s",
+                f"{group.alerts:,}",
+                *(f"{group.severities.get(severity, 0):,}" for severity in reversed(SEVERITIES)),
+                f"{len(group.periods):,}",
+                group_messages(backtest, group),
+            )
     return table
 
 

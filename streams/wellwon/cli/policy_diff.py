@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
 from wellwon.cli.failure import BadInput
 from wellwon.cli.output import STDIN, columns, counted, json_lines, shown_name
+from wellwon.cli.progress import progress
 from wellwon.cli.reading import KINDS_HELP, dialect, history, instant, load, options_of, replay_option, shown_rejections
 from wellwon.history.hearing import Hearing
+from wellwon.history.run import Progress, follow_all
 from wellwon.policy import Policy
 from wellwon.policy.diff import Heard, RuleDiff, Told, ValueChange, compare, value_changes
+from wellwon.sources.by_deal import Exports
 from wellwon.sources.change import Rejected
 from wellwon.sources.feed import Feed
-from wellwon.sources.kinds import kind_named
+from wellwon.sources.history import Options
+from wellwon.sources.kinds import CHANGES, Kind, kind_named
 from wellwon.sources.mapping import SourceView
 
 EXAMPLES = """\b
@@ -33,6 +39,7 @@ Examples:
 @replay_option
 @click.option("--until", metavar="TIME", help="Play up to this date (its midnight) or instant.")
 @click.option("--examples", default=3, show_default=True, help="How many alerts to show of each sort and rule.")
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes that share the work.")
 @dialect
 @click.option("--json", "as_json", is_flag=True, help="Everything, all alerts included, as JSON.")
 def command(
@@ -42,6 +49,7 @@ def command(
     files: tuple[str, ...],
     until: str | None,
     examples: int,
+    workers: int,
     zone: str,
     dayfirst: bool,
     as_json: bool,
@@ -56,13 +64,16 @@ def command(
         raise BadInput("files and --until are for --replay KIND FILE...")
     if kind is not None and (not files or STDIN in files):
         raise BadInput(f"name the files of --replay {kind}: they are read twice, so standard input cannot be one")
-    (old_text, before), (new_text, after) = load(old), load(new)
+    (_, before), (_, after) = load(old), load(new)
     changes = value_changes(before, after)
     heard: tuple[Heard, Heard] | None = None
     diffs: dict[str, RuleDiff] = {}
     if kind is not None:
-        told_before = _hear(old_text, before, kind, files, until, zone, dayfirst)
-        told_after = _hear(new_text, after, kind, files, until, zone, dayfirst)
+        with progress() as bars:
+            told_before, told_after = (
+                _hear(policy, kind_named(kind), files, until, options_of(zone, dayfirst), workers, bars)
+                for policy in (before, after)
+            )
         heard = told_before, told_after
         diffs = compare(told_before, told_after, after.rules)
     if as_json:
@@ -75,15 +86,36 @@ def command(
 
 
 def _hear(
-    text: str, policy: Policy, kind: str, files: tuple[str, ...], until: str | None, zone: str, dayfirst: bool
+    policy: Policy,
+    kind: Kind,
+    files: tuple[str, ...],
+    until: str | None,
+    options: Options,
+    workers: int,
+    bars: Progress,
 ) -> Heard:
     rejected: list[Rejected] = []
-    feed = Feed(kind_named(kind), files, SourceView.of(policy), options_of(zone, dayfirst), rejected.append)
-    heard = Hearing(text, policy).of(feed, instant(until, policy))
-    shown_rejections(rejected)
-    if not heard.deals:
+    view = SourceView.of(policy)
+    with TemporaryDirectory(prefix="wellwon-") as folder:
+        if not kind.is_history:
+            feed = Feed(kind, files, view, options, rejected.append)
+            kind, files = kind_named(CHANGES), (_changes(feed, Path(folder)),)
+        exports = Exports(kind, files, view, options)
+        end = instant(until, policy)
+        hearing, info = follow_all(exports, policy, Hearing, end, workers, bars, recording=True)
+    shown_rejections(rejected or info.first_rejected, len(rejected) or info.rejected)
+    if not info.deals:
         raise BadInput("there is no change in these files that can be used")
-    return heard
+    return hearing.result(info)
+
+
+def _changes(feed: Feed, folder: Path) -> str:
+    """Events as they come are no history by deal: the changes that they tell are, in a file."""
+    file = folder / "changes.jsonl"
+    with file.open("wb") as out:
+        for change in feed:
+            out.write(change.value + b"\n")
+    return str(file)
 
 
 # --- for people -----------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def load(policy_file: str | None) -> tuple[str, Policy]:
     return with_norms(read_text(policy_file), shown_name(policy_file), folder)
 
 
-def shown_rejections(rejected: Sequence[Rejected], total: int | None = None) -> None:
+def shown_rejections(rejected: Sequence[Rejected | str], total: int | None = None) -> None:
     """The first things that cannot be used, each with its place and what to do; ``total``: how many there are."""
     for what in rejected[:SHOWN]:
         click.echo(str(what), err=True)

@@ -88,6 +88,10 @@ class DealRun(msgspec.Struct, frozen=True, gc=False):
     """Of the win, from its day to the last day of its period."""
     known: frozenset[str]
     """Fields that ever had a value, by the names of ``opportunity-change.v1``."""
+    owners: frozenset[str] = frozenset()
+    """Everyone who ever owned it, empty text included."""
+    records: tuple[bytes, ...] = ()
+    """The alert records, as they would be published, where these were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ class HistoryInfo:
     """Rows (or lines) read, those that were rejected included."""
     changes: int
     rejected: int
+    first_rejected: tuple[str, ...]
+    """The first of these, each with its place and what to do."""
     rejected_file: str
     """Where the rejected rows are, each with its reason; empty if there are none or nobody asked for the file."""
     first_at: int

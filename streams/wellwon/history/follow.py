@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from wellwon.core import records
 from wellwon.core.deal import MOVES_KEPT, Deal
 from wellwon.core.engine import DUPLICATE, Step, deal_type_of, leaves_at, step
 from wellwon.core.items import ACTIVITY, ANSWER, LINE_ITEM, Change, Clock, DealItem
@@ -23,6 +24,7 @@ from wellwon.core.state import State
 from wellwon.core.stored import WinState
 from wellwon.core.win import Win, is_won, read_win
 from wellwon.history.deal_run import DateMoved, DealRun, Flag
+from wellwon.history.group_facts import GroupFacts
 
 _APART: Final = frozenset((ACTIVITY, ANSWER, LINE_ITEM))
 """Changes whose values are no fields of the deal: the kind itself is what is known."""
@@ -44,6 +46,8 @@ class _Trail:
     """The moves that the state no longer keeps, or may soon push out."""
     changes: int = 0
     first_at: int = 0
+    owners: set[str] = field(default_factory=set)
+    records: list[bytes] = field(default_factory=list)
 
     def keep(self, deal: Deal) -> None:
         """Keep the moves of the date that the state holds now."""
@@ -54,12 +58,17 @@ class _Notes(Outcomes):
     """Concludes steps as a partition does, and notes what it would publish."""
 
     trail: _Trail
+    recording = False
 
     def publish(self, out: Output, key: bytes, state: State, transitions: list[Transition]) -> None:
         """Note what opened, changed and resolved."""
         flags, open_ = self.trail.flags, self.trail.open
         for transition in transitions:
             alert = transition.alert
+            if self.recording:
+                family = self.family(alert.rule)
+                record = records.alert_record(key.decode(), state.now, transition, family, state.segment, state.at)
+                self.trail.records.append(record)
             subject = alert.rule, alert.period
             if transition.kind == OPENED:
                 open_[subject] = len(flags)
@@ -94,11 +103,16 @@ class _Notes(Outcomes):
 
 
 class Follower:
-    """Follows deals under one policy."""
+    """Follows deals under one policy.
 
-    def __init__(self, ruleset: Ruleset) -> None:
+    ``groups``: notes what deals count for to owners and teams. ``recording``: alert records and all owners are kept.
+    """
+
+    def __init__(self, ruleset: Ruleset, groups: GroupFacts | None = None, *, recording: bool = False) -> None:
         self._ruleset = ruleset
+        self._groups = groups
         self._notes = _Notes(ruleset)
+        self._notes.recording = recording
         self._out = Output()
         self.failures: list[str] = []
         """Rules that raised, and changes that the core could not digest, with the deal: they are mistakes of ours."""
@@ -110,6 +124,7 @@ class Follower:
         """
         ruleset, key = self._ruleset, deal_id.encode()
         trail = self._notes.trail = _Trail()
+        groups, since = self._groups, 0
         state: State | None = None
         last: State | None = None
         for clock, item in changes:
@@ -117,6 +132,8 @@ class Follower:
                 continue
             clock = min(clock, end)
             try:
+                if groups is not None and state is not None:
+                    groups.stood(deal_id, state, since, max(item.at, clock))
                 if state is not None and 0 <= state.wake_at <= clock:
                     state = self._settle(key, state, clock)
                 done = step(state, item, ruleset, clock)
@@ -126,12 +143,15 @@ class Follower:
             except Exception as error:
                 self.failures.append(f"{deal_id}: {type(error).__name__}: {error}")
                 continue
+            since = state.at
             trail.changes += 1
             self._note(trail, state.now, item)
         if last is None:
             return None
         if state is not None:
             try:
+                if groups is not None:
+                    groups.stood(deal_id, state, since, end)
                 last = self._settle(key, state, end) or last
             except Exception as error:
                 self.failures.append(f"{deal_id}: {type(error).__name__}: {error}")
@@ -171,6 +191,8 @@ class Follower:
             trail.known.add(item.kind)
         elif not trail.known.issuperset(item.values):
             trail.known.update(name for name, value in item.values.items() if value is not None)
+        if deal.owner not in trail.owners:
+            trail.owners.add(deal.owner)
 
     def _run(self, deal_id: str, state: State, trail: _Trail, end: int) -> DealRun:
         deal, calendar = state.now, self._ruleset.calendar
@@ -208,4 +230,6 @@ class Follower:
             win_period=period.label if period is not None else "",
             days_to_period_end=period.end_day - won.date if period is not None and won is not None else None,
             known=frozenset(trail.known),
+            owners=frozenset(trail.owners),
+            records=tuple(trail.records),
         )

@@ -2,81 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import pickle
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from wellwon.core.items import Change, DealItem
-from wellwon.core.model import Ruleset
+from wellwon.core.items import Change
 from wellwon.history.deal_run import DealRun, HistoryInfo
 from wellwon.history.follow import Follower
+from wellwon.history.gathered import Followed, Gathered, Part, notes, stages_of
+from wellwon.history.group_facts import GroupFacts, Instants
+from wellwon.history.group_judge import GroupJudge
 from wellwon.history.workers import Workers
 from wellwon.policy import Policy, compile_policy
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 
 Progress = Callable[[str, int, int], None]
 """Hears what is done: ``reading`` or ``running``, how much of it, and how much there is in all."""
-
-SHOWN: Final = 8
-
-
-class Part(Protocol):
-    """Some deals of a history. It may travel to another process."""
-
-    def deals(self) -> Iterator[tuple[str, list[tuple[int, DealItem]]]]:
-        """The deals with their changes, each with the time that the log had told when it came."""
-
-
-class Gathered(Protocol):
-    """A history on disk, deal by deal."""
-
-    @property
-    def parts(self) -> int:
-        """Parts that it is in; each fits into memory."""
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The files that were read."""
-
-    @property
-    def rows(self) -> int:
-        """Rows or lines, those that were rejected included."""
-
-    @property
-    def first_at(self) -> int:
-        """The earliest instant, epoch milliseconds; 0 where nothing was read."""
-
-    @property
-    def last_at(self) -> int:
-        """The latest."""
-
-    @property
-    def left_out(self) -> Mapping[str, int]:
-        """Rows that say nothing, by reason."""
-
-    @property
-    def rejections(self) -> Mapping[str, int]:
-        """Rows that cannot be used, by reason."""
-
-    @property
-    def rejected_file(self) -> str:
-        """Where these are."""
-
-    @property
-    def complete(self) -> bool:
-        """Everything was read."""
-
-    def size(self, part: int) -> int:
-        """How much a part is, in any unit."""
-
-    def part(self, part: int) -> Part:
-        """A part by itself."""
 
 
 class Source(Protocol):
@@ -104,50 +50,42 @@ class Counting(Protocol):
     def take(self, counts: Any) -> None:
         """Add what another one handed over."""
 
+    def tell(self, record: bytes) -> None:
+        """Count an alert record about an owner or a team."""
+
 
 C = TypeVar("C", bound=Counting)
 
 
-@dataclass(slots=True)
-class _Counted:
-    """What the deals of a part, or of all, came to."""
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all jobs of a history have in common."""
 
-    counts: Any = None
-    deals: int = 0
-    changes: int = 0
-    silent: int = 0
-    """Deals without a history."""
-    fields: Counter[str] = field(default_factory=Counter)
-    currencies: Counter[str] = field(default_factory=Counter)
-    stages: Counter[str] = field(default_factory=Counter)
-    """Changes to stages that no pipeline has."""
-    failures: list[str] = field(default_factory=list)
-
-    def take(self, other: _Counted) -> None:
-        self.deals += other.deals
-        self.changes += other.changes
-        self.silent += other.silent
-        self.fields.update(other.fields)
-        self.currencies.update(other.currencies)
-        self.stages.update(other.stages)
-        self.failures += other.failures
+    policy: Policy
+    count: Callable[[Policy], Counting]
+    recording: bool
+    begin: int
+    end: int
 
 
 class _Runner:
     """Runs parts: what a process needs for it is made once."""
 
-    def __init__(self, policy: Policy, count: Callable[[Policy], Counting], end: int) -> None:
+    def __init__(self, shared: _Shared, folder: Path) -> None:
         # A rule's function does not travel between processes: its name does, and here it is again.
-        self.policy = replace(policy, specs=RULES)
-        self.ruleset = compile_policy(self.policy)
-        self.follower = Follower(self.ruleset)
-        self.stages = _stages(self.ruleset)
-        self.counting = count(self.policy)
-        self.end = end
+        policy = replace(shared.policy, specs=PATTERNS)
+        ruleset = compile_policy(policy)
+        instants = Instants(ruleset, shared.begin, shared.end)
+        self.end = shared.end
+        self.groups = GroupFacts(ruleset, instants, folder) if ruleset.group_rules else None
+        self.judge = GroupJudge(ruleset, instants, folder)
+        self.follower = Follower(ruleset, self.groups, recording=shared.recording)
+        self.stages = stages_of(ruleset)
+        self.counting = shared.count(policy)
 
-    def run(self, part: Part) -> _Counted:
+    def run(self, part: Part) -> Followed:
         """Follow the deals of a part."""
-        found, stages, known = _Counted(), self.stages, Counter[frozenset[str]]()
+        found, stages, known = Followed(), self.stages, Counter[frozenset[str]]()
         follow, add, end = self.follower.follow, self.counting.add, self.end
         for deal, changes in part.deals():
             for _, item in changes:
@@ -165,6 +103,8 @@ class _Runner:
         for fields, deals in known.items():
             for name in fields:
                 found.fields[name] += deals
+        if self.groups is not None:
+            self.groups.keep()
         found.counts = self.counting.hand_over()
         found.failures, self.follower.failures = self.follower.failures, []
         return found
@@ -173,12 +113,20 @@ class _Runner:
 @lru_cache(maxsize=1)
 def _runner(file: Path) -> _Runner:
     """What every job of one history shares, from the file that it was put into."""
-    return _Runner(*pickle.loads(file.read_bytes()))
+    return _Runner(pickle.loads(file.read_bytes()), file.parent)
 
 
-def _run_part(job: tuple[Part, Path]) -> _Counted:
+def _run_part(job: tuple[Part, Path]) -> Followed:
     part, shared = job
     return _runner(shared).run(part)
+
+
+def _judge(job: tuple[Path, int, int]) -> tuple[list[bytes], list[str]]:
+    shared, period, bucket = job
+    judge = _runner(shared).judge
+    found = judge.records(period, bucket)
+    failures, judge.failures = judge.failures, []
+    return found, failures
 
 
 def follow_all(
@@ -189,6 +137,8 @@ def follow_all(
     workers: int = 2,
     progress: Progress = lambda what, done, total: None,
     stop: Callable[[], bool] = lambda: False,
+    *,
+    recording: bool = False,
 ) -> tuple[C, HistoryInfo]:
     """Run every deal of a history; what was counted, and what was read.
 
@@ -196,9 +146,10 @@ def follow_all(
     ``count``: makes what counts the runs; it travels to other processes, so a function of a module or a partial of one.
     ``as_of``: nothing after this instant (epoch milliseconds) is known; by default the end is the last change.
     ``stop``: once it says yes, what was begun is finished, the rest is left out, and ``info.partial`` says so.
+    ``recording``: runs have the alert records.
     Raises what the source raises for files that cannot be used at all.
     """
-    counting, total = count(policy), _Counted()
+    counting, total = count(policy), Followed()
     with (
         tempfile.TemporaryDirectory(prefix="wellwon-", ignore_cleanup_errors=True) as place,
         Workers(workers, stop) as pool,
@@ -207,7 +158,8 @@ def follow_all(
         gathered = source.gather(folder, pool.spread, progress, stop)
         end = gathered.last_at if as_of is None else as_of
         shared = folder / "shared"
-        shared.write_bytes(pickle.dumps((replace(policy, specs=()), count, end)))
+        begin = min(gathered.first_at, end)
+        shared.write_bytes(pickle.dumps(_Shared(replace(policy, specs=()), count, recording, begin, end)))
         sizes = [gathered.size(part) for part in range(gathered.parts if gathered.complete else 0)]
         jobs = [(gathered.part(part), shared) for part in range(len(sizes))]
         done = finished = 0
@@ -217,48 +169,29 @@ def follow_all(
             progress("running", done, sum(sizes))
             counting.take(part.counts)
             total.take(part)
+        ruleset = compile_policy(policy)
+        partial = not gathered.complete or finished < gathered.parts
+        if ruleset.group_rules and total.deals and not partial:
+            judge = GroupJudge(ruleset, Instants(ruleset, begin, end), folder)
+            several = pool.spread if len(jobs) > 1 else map
+            for told, failures in several(_judge, [(shared, *job) for job in judge.jobs()]):
+                total.failures += failures
+                for record in told:
+                    counting.tell(record)
     info = HistoryInfo(
         files=gathered.files,
         rows=gathered.rows,
         changes=total.changes,
         rejected=sum(gathered.rejections.values()),
+        first_rejected=tuple(map(str, gathered.rejected)),
         rejected_file=gathered.rejected_file,
         first_at=gathered.first_at,
         last_at=gathered.last_at,
         as_of=end,
         deals=total.deals,
-        partial=not gathered.complete or finished < gathered.parts,
+        partial=partial,
         fields=dict(sorted(total.fields.items())),
         currencies=dict(total.currencies.most_common()),
-        notes=tuple(_notes(gathered, total, compile_policy(policy))),
+        notes=tuple(notes(gathered, total, ruleset)),
     )
     return counting, info
-
-
-def _stages(ruleset: Ruleset) -> frozenset[str]:
-    return frozenset(stage for pipeline in ruleset.pipelines.values() for stage in pipeline.stages)
-
-
-def _notes(gathered: Gathered, total: _Counted, ruleset: Ruleset) -> Iterator[str]:
-    """What the data cannot show, in sentences."""
-    if gathered.rejections:
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(gathered.rejections.items()))
-        yield f"rows that cannot be used: {reasons}"
-    stages = sorted(_stages(ruleset))
-    for stage, count in total.stages.most_common(SHOWN):
-        near = difflib.get_close_matches(stage, stages, 1, 0.5)
-        hint = f"did you mean {near[0]!r}?" if near else "see pipelines in the policy"
-        yield f"stage {stage!r} ({count:,} changes) is in no pipeline: {hint}"
-    if len(total.stages) > SHOWN:
-        yield f"{len(total.stages) - SHOWN:,} more stages are in no pipeline"
-    if len(total.currencies) > 1:
-        listed = ", ".join(f"{name or 'none named'} {count:,}" for name, count in total.currencies.most_common(SHOWN))
-        yield f"amounts are in several currencies, by deals: {listed}"
-    if total.silent:
-        yield f"{total.silent:,} deals have no history in these files: nothing can be said of them"
-    if unmapped := gathered.left_out.get("field_not_mapped", 0):
-        yield f"{unmapped:,} rows are of fields that the policy does not map: they are not read"
-    if repeated := gathered.left_out.get("repeated_row", 0):
-        yield f"{repeated:,} rows have the id of another row: the last one counts"
-    if total.failures:
-        yield f"{len(total.failures):,} steps failed, please report: {total.failures[0]}"

@@ -12,6 +12,7 @@ from wellwon.core.units import DAY
 from wellwon.history.course import DECIDED
 from wellwon.history.deal_run import HistoryInfo
 from wellwon.history.forecast import Borrowed, Calls
+from wellwon.history.group_counts import GroupResult
 from wellwon.history.interval import Share
 from wellwon.history.like_deals import Comparison
 from wellwon.history.retention import Retention
@@ -110,8 +111,8 @@ class Backtest:
     """Its file, and the fingerprint of what it means."""
     rules: tuple[RuleResult, ...]
     """In the registry's order; rules that are off are left out."""
-    groups: tuple[str, ...]
-    """Rules of owners and teams that are not off: a backtest goes deal by deal, and does not ask them."""
+    groups: tuple[GroupResult, ...]
+    """Rules about owners and teams that are not off, in the registry's order."""
     at_risk: RuleResult
     """`ANY`; it has no messages of its own."""
     wins: Wins
@@ -129,9 +130,10 @@ class Backtest:
     """The currency into which all is converted that has a plan rate; empty without plan rates."""
 
     def messages(self, data: bool) -> int:
-        """Messages that people would have got: of the rules on data quality, or of all others, never of both."""
+        """Messages that owners would have got: of the rules on data quality, or of all others, never of both."""
         told = (rule for rule in self.rules if (rule.family == DATA) == data)
-        return sum(rule.counts.messages - rule.counts.shadow for rule in told)
+        owners = (group for group in self.groups if group.to_owners and not group.in_shadow and not data)
+        return sum(rule.counts.messages - rule.counts.shadow for rule in told) + sum(one.messages for one in owners)
 
     @property
     def rated(self) -> bool:

@@ -9,13 +9,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import orjson
+
 from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.model import OFF, SHADOW
 from wellwon.core.rule import DEAL
-from wellwon.core.units import DAY
+from wellwon.core.units import DAY, parse_instant
 from wellwon.history.course import BAD, DECIDED, LOST, SLIPPED, Course, days_between
 from wellwon.history.deal_run import DealRun, Flag, HistoryInfo
 from wellwon.history.forecast import Borrowed, Calls
+from wellwon.history.group_counts import GroupCounts
 from wellwon.history.interval import MIN_N, Share
 from wellwon.history.like_deals import LikeDeals
 from wellwon.history.money import Rates
@@ -77,6 +80,7 @@ class Tally:
         self._fates = fates
         self._since = since
         self._counts = Counts(since)
+        self._groups = GroupCounts()
 
     def add(self, run: DealRun) -> None:
         """Count a deal."""
@@ -110,6 +114,12 @@ class Tally:
         """Add what another tally handed over."""
         self._counts.take(counts)
 
+    def tell(self, record: bytes) -> None:
+        """Count an alert record about an owner or a team."""
+        alert = orjson.loads(record)
+        if parse_instant(alert["opened_at"]) >= self._since:
+            self._groups.add(alert)
+
     def result(self, info: HistoryInfo) -> Backtest:
         """What the counts come to."""
         policy, counts = self._policy, self._counts
@@ -120,7 +130,9 @@ class Tally:
             since=self._since,
             policy=f"{policy.file if policy.origins else 'the defaults'} ({policy.fingerprint})",
             rules=tuple(self._rule(spec.name, spec.family, mode) for spec, mode in asked if spec.subject == DEAL),
-            groups=tuple(spec.name for spec, _ in asked if spec.subject != DEAL),
+            groups=tuple(
+                self._groups.result(spec.name, spec.subject, mode) for spec, mode in asked if spec.subject != DEAL
+            ),
             at_risk=self._rule(ANY, "", ""),
             wins=counts.wins,
             borrowed=counts.borrowed,

@@ -21,7 +21,7 @@ from wellwon.core.items import USER, DealItem
 from wellwon.sources.bulk_by_deal import Bulk, Edit, bulk_of, crowded, key_of_row, keys_of_change
 from wellwon.sources.change import Ignored, Rejected
 from wellwon.sources.history import Columnar, Entry, Format, Layout, Options
-from wellwon.sources.kinds import CHANGES, Kind
+from wellwon.sources.kinds import Kind
 from wellwon.sources.line_pieces import Line, LineFile, open_lines
 from wellwon.sources.mapping import BULK_WINDOW_MS, SourceView
 from wellwon.sources.part import Block, Part, Stretch, lay_down, part_of
@@ -289,7 +289,7 @@ class Exports:
         return by_deal
 
     def _open(self) -> tuple[list[Source], ByDeal]:
-        if self.kind.tables is None and self.kind.name != CHANGES:
+        if not self.kind.is_history:
             raise ValueError(f"{self.kind.name} is no history that can be put together by deal")
         if self.kind.tables is None:
             lines = [open_lines(name) for name in self.files]

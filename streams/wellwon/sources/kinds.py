@@ -37,6 +37,11 @@ class Kind:
     records: Callable[[SourceView], RecordReader] | None = None
     tables: Format | None = None
 
+    @property
+    def is_history(self) -> bool:
+        """Whether files of it can be read deal by deal; the others are events as they come."""
+        return self.tables is not None or self.name == CHANGES
+
 
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind

@@ -12,9 +12,10 @@ from wellwon.core.units import format_instant, format_money
 from wellwon.core.win import READINGS
 from wellwon.history.course import OUTCOMES
 from wellwon.history.forecast import Borrowing
+from wellwon.history.group_counts import GroupResult
 from wellwon.history.interval import MIN_N, Ratio, Share
 from wellwon.history.report.limits import limits
-from wellwon.history.report.words import headlines, retention_sentence, rule_sentence
+from wellwon.history.report.words import group_sentence, headlines, retention_sentence, rule_sentence
 from wellwon.history.stats import DATA, Backtest, RuleResult
 from wellwon.history.wins import DAYS_LEFT, FACTS, PeriodWins, days_left_label
 
@@ -40,6 +41,7 @@ def as_dict(backtest: Backtest) -> dict[str, Any]:
             for name, data in (("behaviour", False), ("data_quality", True))
         },
         "rules": {result.rule: _rule(backtest, result) for result in backtest.rules},
+        "owners_and_teams": {group.rule: _group(backtest, group) for group in backtest.groups},
         "flagged": backtest.flagged,
         "at_risk": _rule(backtest, backtest.at_risk),
         "wins": {
@@ -106,6 +108,20 @@ def _rule(backtest: Backtest, result: RuleResult) -> dict[str, Any]:
         "churned": None
         if result.churn is None
         else {"flagged": _share(result.churn[0]), "unflagged": _share(result.churn[1])},
+    }
+
+
+def _group(backtest: Backtest, group: GroupResult) -> dict[str, Any]:
+    return {
+        "asked_of": group.subject,
+        "mode": group.mode,
+        "said": group_sentence(group),
+        "alerts": group.alerts,
+        "severities": group.severities,
+        "periods": group.periods,
+        "messages": group.messages,
+        "messages_in_shadow": group.messages if group.in_shadow else 0,
+        "messages_per_owner_week": round(backtest.per_owner_week(group.messages), 4),
     }
 
 

@@ -77,9 +77,13 @@ def _counts(backtest: Backtest) -> Iterator[str]:
     thin = [rule.rule for rule in backtest.rules if rule.verdict == INSUFFICIENT and rule.deals]
     if thin:
         yield f"Fewer than {MIN_N} decided or comparable deals were flagged by {', '.join(thin)}: they are not judged."
-    if backtest.groups:
-        named = ", ".join(backtest.groups)
-        yield f"Patterns of owners and teams are not counted here, but listed by `wellwon replay`: {named}."
+    if backtest.groups and backtest.info.partial:
+        yield "Owners and teams were not asked, for that takes all deals."
+    elif backtest.groups:
+        yield (
+            "Owners and teams were asked at the midnights of a period's last days: what held for less than a day is "
+            "not seen, nor what came to light after the period."
+        )
     if backtest.retention is None:
         yield "What became of the customers is not known: a file of outcomes (--outcomes) was not given."
     if any(rule.comparison for rule in backtest.rules):

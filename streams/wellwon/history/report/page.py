@@ -10,6 +10,7 @@ from wellwon import __version__
 from wellwon.core.units import format_instant
 from wellwon.history.report.called import forecast
 from wellwon.history.report.flagged import rules
+from wellwon.history.report.grouped import groups
 from wellwon.history.report.limits import limits
 from wellwon.history.report.markup import Markup, element, together
 from wellwon.history.report.won import wins
@@ -42,7 +43,15 @@ def page(backtest: Backtest) -> str:
             *_partial(backtest),
             _facts(backtest),
         ),
-        element("main", *rules(backtest), *wins(backtest), *forecast(backtest), *_limits(backtest), *_method()),
+        element(
+            "main",
+            *rules(backtest),
+            *groups(backtest),
+            *wins(backtest),
+            *forecast(backtest),
+            *_limits(backtest),
+            *_method(),
+        ),
         element("footer", *_read(backtest)),
     )
     return "<!doctype html>\n" + element("html", head, body, lang="en") + "\n"

@@ -9,6 +9,7 @@ from wellwon.core.units import DAY, format_date
 from wellwon.core.win import EARNED, PRESSURED
 from wellwon.history.course import LOST, SLIPPED, WON
 from wellwon.history.forecast import Borrowing
+from wellwon.history.group_counts import GroupResult
 from wellwon.history.interval import MIN_N, Ratio, Share
 from wellwon.history.money import said_all
 from wellwon.history.retention import CHURNED
@@ -195,6 +196,22 @@ def calls_said(backtest: Backtest) -> Iterator[tuple[str, str]]:
             f"{between(Share.of(calls.overcalled, calls.committed))} of {calls.committed:,} closed deals that were "
             f"ever in Commit were lost ({said_all(calls.overcalled_value)}).",
         )
+
+
+def group_messages(backtest: Backtest, group: GroupResult) -> str:
+    """How much a rule about owners or teams tells: per owner and week, or in all to those who answer for a team."""
+    shadow = " shadow" if group.in_shadow else ""
+    if group.to_owners and backtest.rated:
+        return f"{backtest.per_owner_week(group.messages):.2f}{shadow}"
+    return f"{group.messages:,} in all{shadow}"
+
+
+def group_sentence(group: GroupResult) -> str:
+    """How often a rule about owners or teams held, and in which periods."""
+    if not group.alerts:
+        return "It did not hold in this history."
+    periods = ", ".join(f"{period} {count:,}" for period, count in group.periods.items())
+    return f"It held {group.alerts:,} times, by period: {periods}."
 
 
 def became_words(result: RuleResult) -> str:
