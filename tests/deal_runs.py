@@ -123,6 +123,7 @@ def info(**more: Any) -> HistoryInfo:
         "rows": 100,
         "changes": 100,
         "rejected": 0,
+        "first_rejected": (),
         "rejected_file": "",
         "first_at": at("2026-01-01"),
         "last_at": at("2026-12-31"),
@@ -201,6 +202,7 @@ class Kept:
 
     def __init__(self, policy: Policy) -> None:
         self.runs: list[DealRun] = []
+        self.told: list[bytes] = []
 
     def add(self, run: DealRun) -> None:
         self.runs.append(run)
@@ -211,6 +213,9 @@ class Kept:
 
     def take(self, runs: list[DealRun]) -> None:
         self.runs += runs
+
+    def tell(self, record: bytes) -> None:
+        self.told.append(record)
 
 
 def backtest(*runs: DealRun, fates: dict[str, Fate] | None = None, since: int = 0, policy: str = "") -> Backtest:

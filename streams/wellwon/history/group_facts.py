@@ -47,6 +47,8 @@ class Instants:
         self.at: list[int] = []
         self.periods: list[Period] = []
         """Of each instant, the period that is judged."""
+        if not begin:
+            return  # nothing was read
         period = calendar.period_of(begin)
         while True:
             first = calendar.window_start(period, window)
