@@ -12,7 +12,7 @@ from wellwon.core.calendar import Period
 from wellwon.core.group import GroupView
 from wellwon.core.model import GroupRule, Ruleset
 from wellwon.core.rule import Finding
-from wellwon.core.state import AlertState
+from wellwon.core.stored import AlertState
 from wellwon.history.group_facts import Counted, Instants
 
 FACTS: Final = "facts"
@@ -112,5 +112,5 @@ class _Asked:
         if not self._changed and not 0 <= self._wake_at <= at:
             return
         view = GroupView(self._by_deal, period, at, ruleset)
-        findings[self._rule.spec.name] = self._rule.spec.check(view, self._rule.params)  # type: ignore[arg-type]
+        findings[self._rule.spec.name] = self._rule.spec.check(view, self._rule.params)
         self._changed, self._wake_at = False, view.wake_at
