@@ -7,12 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import orjson
 import pytest
+from kafka.errors import KafkaError
 
 from fakes import pubsub, salesforce, web
 from fakes.pubsub import CHANNEL, Bus
@@ -22,7 +23,8 @@ from wellwon.runtime import deadletters, topics
 from wellwon.runtime import pubsub_api as api
 from wellwon.runtime.ingest_metrics import SubscriberMetrics
 from wellwon.runtime.pubsub import OUTSTANDING, CannotSubscribe, Subscriber
-from wellwon.runtime.pubsub_position import Positions
+from wellwon.runtime.pubsub_position import Position, Positions
+from wellwon.runtime.receiver import RawWriter, Record
 from wellwon.runtime.settings import Settings
 from wellwon.sinks.oauth import Access
 from wellwon.sinks.transport import Later
@@ -206,6 +208,47 @@ def test_an_event_that_is_not_of_its_schema_is_a_dead_letter(settings: Settings,
     assert amounts(settings) == [0.0, 2.0]
     (letter,) = deadletters.read(settings)
     assert (letter.reason, letter.value, letter.topic) == ("undecodable", b"\xff\xff", "crm:salesforce")
+
+
+def test_a_place_that_kafka_does_not_keep_is_kept_with_the_next_event(
+    settings: Settings, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected(settings, bus)
+    kept, failures = Positions.save, iter(range(3))
+
+    def save(self: Positions, position: Position) -> None:
+        if next(failures, None) is not None:
+            raise KafkaError("the coordinator is away")
+        kept(self, position)
+
+    monkeypatch.setattr(Positions, "save", save)
+    saves(bus, range(100))
+    follow(settings, bus, lambda: position(settings) == bus.events[-1][0])
+    assert amounts(settings) == list(map(float, range(100)))
+    assert len(bus.presets) == 2, "the stream went on"
+
+
+def test_kafka_that_takes_nothing_for_a_while_loses_nothing(
+    settings: Settings, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected(settings, bus)
+    put, failures = RawWriter.put, iter(range(3))
+
+    async def refused(self: RawWriter, records: Sequence[Record]) -> None:
+        await put(self, records)  # it may have been written all the same
+        if records and next(failures, None) is not None:
+            raise BufferError("the queue is full")
+
+    monkeypatch.setattr(RawWriter, "put", refused)
+    saves(bus, range(100))
+    follow(settings, bus, lambda: position(settings) == bus.events[-1][0])
+    assert list(dict.fromkeys(amounts(settings))) == list(map(float, range(100)))
+    assert 0 < bus.most_outstanding <= OUTSTANDING
+
+
+def test_without_a_raw_topic_the_command_says_so(live: Settings) -> None:
+    with pytest.raises(topics.NoTopic, match=r"there is no topic .*raw\.salesforce: make it"):
+        Positions(live, "salesforce")
 
 
 def test_who_may_not_subscribe_is_told(settings: Settings, bus: Bus) -> None:

@@ -149,14 +149,14 @@ def _not_there(numbers: set[int]) -> BadInput:
 
 def _read(reason: str | None, rule: str | None) -> Iterator[DeadLetter]:
     from wellwon.cli.broker import must_answer
-    from wellwon.runtime import deadletters
+    from wellwon.runtime import deadletters, topics
     from wellwon.runtime.settings import Settings
 
     settings = Settings.from_environment()
     must_answer(settings)
     try:
         yield from deadletters.read(settings, reason=reason, rule=rule)
-    except deadletters.NoTopic as error:
+    except topics.NoTopic as error:
         raise Failed(str(error)) from None
 
 

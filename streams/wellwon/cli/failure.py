@@ -39,7 +39,7 @@ def _message(error: Exception) -> tuple[str, int] | None:
         return f"the file is not UTF-8 text (byte {error.start})", BAD_INPUT
     # By name, so that saying it does not import what raised it.
     names = {kind.__name__ for kind in type(error).__mro__}
-    if names & {"PolicyError", "SettingsError", "NotATable"}:
+    if names & {"PolicyError", "SettingsError", "NotATable", "NoTopic"}:
         return str(error), BAD_INPUT
     if "KafkaError" in names:
         return f"Kafka: {error}; `wellwon doctor` looks for the cause", FAILED

@@ -41,10 +41,6 @@ CLOSED_AT_ONCE: Final = 10_000
 """So many letters are closed by one record, at most."""
 
 
-class NoTopic(LookupError):
-    """There is no topic of dead letters."""
-
-
 def encode(refusal: output.DeadLetter, topic: str, number: int, at: int) -> bytes:
     """Return the ``dead-letter.v1`` record of a refused one; `at` in milliseconds."""
     value = refusal.value
@@ -136,7 +132,7 @@ def read(settings: Settings, *, reason: str | None = None, rule: str | None = No
     try:
         parts = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name) or ()]
         if not parts:
-            raise NoTopic(f"there is no topic {name}; `wellwon topics create` makes it")
+            raise topics.NoTopic(f"there is no topic {name}; `wellwon topics create` makes it")
         consumer.assign(parts)
         ends: dict[TopicPartition, int] = consumer.end_offsets(parts)
         closed: dict[int, Closed] = {}

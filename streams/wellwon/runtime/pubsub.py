@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 import orjson
 from confluent_kafka import KafkaException
+from kafka.errors import KafkaError
 
 from wellwon.core.output import DeadLetter
 from wellwon.core.units import HOUR
@@ -110,7 +111,7 @@ class Subscriber:
         self._writer.close()
 
     async def run(self) -> None:
-        """Read until cancelled. Raises `CannotSubscribe`, and KafkaError when the position cannot be kept."""
+        """Read until cancelled. Raises `CannotSubscribe`, and KafkaError when it cannot be told where to begin."""
         self._position = await asyncio.to_thread(self._positions.load)
         if self._position is not None and self._position.channel != self._channel_name:
             await self._lost(f"the position kept is one of {self._position.channel}")
@@ -186,8 +187,11 @@ class Subscriber:
         latest = response.events[-1].replay_id if response.events else response.latest_replay_id
         if latest:
             self._position = Position(self._channel_name, latest, time.time_ns() // 1_000_000)
-            await asyncio.to_thread(self._positions.save, self._position)
             self._from_start = False
+            try:
+                await asyncio.to_thread(self._positions.save, self._position)
+            except KafkaError as error:  # the next place is kept as well; a crash until then repeats events
+                log.warning("Kafka did not keep how far Salesforce's events were read: %s", error)
 
     def _letter(self, event: Any, error: Undecodable) -> Record:
         letter = DeadLetter(event.id.encode(), event.payload, -1, "undecodable", f"event {event.id} is {error}")

@@ -45,10 +45,18 @@ class Positions:
     """Keeps the position of one source. Its calls block."""
 
     def __init__(self, settings: Settings, source: str) -> None:
+        """Raises `NoTopic`."""
         self._part = TopicPartition(settings.topic(topics.RAW + source), 0)
         self._consumer = KafkaConsumer(
-            **kafka_python(settings), group_id=GROUP + source, enable_auto_commit=False, auto_offset_reset="latest"
+            **kafka_python(settings),
+            group_id=GROUP + source,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+            allow_auto_create_topics=False,
         )
+        if not self._consumer.partitions_for_topic(self._part.topic):
+            self._consumer.close()
+            raise topics.NoTopic(f"there is no topic {self._part.topic}: make it, with one partition")
         self._consumer.assign([self._part])
 
     def load(self) -> Position | None:

@@ -52,7 +52,7 @@ class Rereader:
         *,
         give_up_ms: int = GIVE_UP_MS,
     ) -> None:
-        """``shares``: percent of each CRM's daily calls that may be used."""
+        """``shares``: percent of each CRM's daily calls that may be used. Raises `NoTopic`."""
         self._readers = readers
         self._shares = shares
         self._give_up_ms = give_up_ms
@@ -67,8 +67,12 @@ class Rereader:
             group_id=GROUP,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
             max_poll_records=1_000,
         )
+        if not self._consumer.partitions_for_topic(self._part.topic):
+            self._consumer.close()
+            raise topics.NoTopic(f"there is no topic {self._part.topic}: `wellwon topics create` makes it")
         self._consumer.assign([self._part])
         self._committed = -1
 

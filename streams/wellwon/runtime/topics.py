@@ -39,6 +39,10 @@ CHANGE_BYTES = 4 * 2**20
 DEAD_LETTER_BYTES = 2 * CHANGE_BYTES
 
 
+class NoTopic(LookupError):
+    """A topic that is needed is not there; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic: its name without prefix, what its records are keyed by, who reads and writes it."""
