@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 import subprocess
 import urllib.request
 from collections.abc import Callable
@@ -183,6 +184,14 @@ def refused(settings: Settings, start: Start) -> str:
     until(lambda: worker.exit_code is not None, "the worker to refuse")
     assert worker.exit_code == 1
     return worker.tail()
+
+
+def test_a_worker_without_topics_or_a_port_does_not_look_as_if_it_worked(live: Settings, start: Start) -> None:
+    elsewhere = replace(live, topic_prefix="nowhere.", declare_topics=False)
+    assert "topics are missing: run `wellwon topics create`" in refused(elsewhere, start)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        said = refused(replace(live, http=f"127.0.0.1:{taken.getsockname()[1]}"), start)
+    assert "cannot be served: address already in use (WELLWON_HTTP)" in said
 
 
 def with_history(settings: Settings, start: Start) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from aiohttp import web
@@ -31,7 +32,12 @@ class Endpoint:
             app.router.add_get(path, self._check)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            why = os.strerror(error.errno).lower() if (error.errno or 0) > 0 else error.strerror or str(error)
+            raise OSError(f"{self._host}:{self._port} cannot be served: {why} (WELLWON_HTTP)") from None
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:

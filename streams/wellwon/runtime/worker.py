@@ -14,7 +14,7 @@ from kafka.errors import KafkaError
 
 from wellwon.core.partition import Partition
 from wellwon.policy import PolicyError, compile_text
-from wellwon.runtime import logs, serving, topics, upkeep
+from wellwon.runtime import logs, restore, serving, topics, upkeep
 from wellwon.runtime.detect import Detect
 from wellwon.runtime.endpoint import Endpoint
 from wellwon.runtime.owned import Core
@@ -75,6 +75,8 @@ async def _run(settings: Settings, build: Build) -> int:
         if created:
             log.info("topics created", extra={"topics": created})
     detect = build(settings)
+    if not settings.declare_topics:  # a worker that waits for topics would look as if it worked
+        await asyncio.to_thread(restore.inspect, settings, detect.flow)
     policy = {"policy": settings.policy or "defaults", "fingerprint": detect.fingerprint}
     return await serving.until_told(detect, working(detect), "worker started", policy)
 
@@ -89,7 +91,7 @@ def run(settings: Settings, build: Build = build_detect) -> int:
     gc.set_threshold(*GC_THRESHOLDS)
     try:
         return serving.run(_run(settings, build))
-    except (KafkaError, OSError) as error:
+    except (KafkaError, OSError, restore.Refused) as error:
         log.error("%s", error)
         return 1
 
