@@ -230,6 +230,23 @@ def test_a_worker_of_an_older_epoch_is_refused(live: Settings, start: Start) -> 
     with_history(replace(live, epoch=1), start)
 
 
+def test_lost_states_are_refused_until_a_new_group_starts_over(live: Settings, start: Start) -> None:
+    with_history(live, start)
+    before = {deal: body for deal, body in oracle.found(live).states.items() if deal.startswith(b"deal-")}
+    name = live.topic(topics.STATE)
+    with topics.admin(live) as admin:
+        admin.delete_topics([name])
+        until(lambda: name not in admin.list_topics(), "the topic to be gone")
+    assert "states were lost" in refused(live, start)
+    assert read(live, topics.STATE) == []
+
+    worker = start(replace(live, group=f"{live.group}-2")).wait_ready()
+    until(lambda: len(oracle.found(live).states) == len(before), "the log to be read again")
+    assert worker.stop() == 0
+    found = assert_equal_to_the_core_alone(live)
+    assert found.states == before
+
+
 def test_a_shorter_log_is_refused_where_there_are_no_topic_ids(live: Settings, start: Start) -> None:
     with_history(live, start)
     ahead = PREFIX.pack(VERSION, 0, 1, 1_000_000, -1)

@@ -27,12 +27,13 @@ COMMANDS = {
     "deliver": ("deliver",),
     "web": ("web",),
     "ingest": ("ingest", "changes", "--follow", "feed"),
+    "reread": ("reread",),
     "receive": ("receive", "hubspot", "--listen", "127.0.0.1:0"),
 }
 
 
 @pytest.fixture
-def begun(live: Settings, start: Callable[..., Worker]) -> Callable[..., Worker]:
+def begun(live: Settings, start: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Worker]:
     topics.create(live, [topics.raw_topic("feed")])
 
     def begin(name: str, *python: str) -> Worker:
@@ -43,6 +44,7 @@ def begun(live: Settings, start: Callable[..., Worker]) -> Callable[..., Worker]
             "hubspot_secret": "s3cret",
             "hubspot_url": "https://hooks.example.com/hubspot",
         }
+        monkeypatch.setenv("WELLWON_CRM_HUBSPOT_TOKEN", "pat-1")
         return start(replace(live, **about), sys.executable, *(python or ("-m", "wellwon")), *COMMANDS[name])
 
     return begin

@@ -127,7 +127,10 @@ def restore(
                 _read_tail(consumer, topic, partition, begin, found)
             _by_whom(settings, topic, found)
             if state in topics.FLOWS:
-                _check(settings, source, consumer, partition, found, topics.FLOWS[state])
+                flow = topics.FLOWS[state]
+                _check(settings, source, consumer, partition, found, flow)
+                if found.lineage is None and source.state_id:
+                    _refuse_lost_states(settings, partition, flow)
         return results
     finally:
         consumer.close()
@@ -254,6 +257,22 @@ def _by_whom(settings: Settings, topic: str, found: Restored) -> None:
         raise Refused(
             f"{topic} was written with WELLWON_EPOCH={newest}, and here it is {settings.epoch}: set"
             f" WELLWON_EPOCH={newest}, for every worker alike; an epoch never goes back"
+        )
+
+
+def _refuse_lost_states(settings: Settings, partition: int, flow: topics.Flow) -> None:
+    """Refuse a log that the group has read already, and of which nothing is left: each began by a lineage record."""
+    topic = settings.topic(flow.log)
+    group = Consumer(librdkafka(settings) | {"group.id": settings.group, "enable.auto.commit": False})
+    try:
+        (read,) = group.committed([TopicPartition(topic, partition)], timeout=10)
+    finally:
+        group.close()
+    if read.offset > 0:
+        raise Refused(
+            f"{settings.topic(flow.states)}-{partition} is empty, though group {settings.group} has read"
+            f" {topic}-{partition} up to offset {read.offset}, so states were lost: bring it back, or start over."
+            f" A new WELLWON_GROUP reads {topic} from its beginning; what is not in it any more, ingest from history"
         )
 
 
