@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,10 +21,20 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.written: list[Entry] = []
-        self.pipeline = Pipeline(self.written.append)
+        self.lots: list[list[Entry]] = []
+        self.durably: list[Entry] = []
+        self.acknowledge: Callable[[], None] | None = None
+        self.pipeline = Pipeline(self.write)
         self.all: list[Entry] = []
         self.end = -1
         self.durable_when_let_go: int | None = None
+
+    def write(self, lot: list[Entry], written: Callable[[], None]) -> None:
+        assert self.acknowledge is None, "one lot at a time"
+        assert lot
+        self.lots.append(lot)
+        self.written += lot
+        self.acknowledge = written
 
     @rule(urgent=st.integers(0, 3), states=st.integers(0, 3), records=st.integers(0, 5))
     def push(self, urgent: int, states: int, records: int) -> None:
@@ -40,10 +50,13 @@ class AnyOrder(RuleBasedStateMachine):
     def acknowledge_an_alert(self, data: st.DataObject) -> None:
         data.draw(st.sampled_from([e for e in self.all if e.urgent])).urgent_done()
 
-    @precondition(lambda self: any(e.unwritten for e in self.written))
-    @rule(data=st.data())
-    def acknowledge_a_state(self, data: st.DataObject) -> None:
-        data.draw(st.sampled_from([e for e in self.written if e.unwritten])).states_done()
+    @precondition(lambda self: self.acknowledge is not None)
+    @rule()
+    def acknowledge_the_states(self) -> None:
+        acknowledge, self.acknowledge = self.acknowledge, None
+        assert acknowledge is not None
+        self.durably += self.lots[-1]
+        acknowledge()
 
     @precondition(lambda self: self.durable_when_let_go is None)
     @rule()
@@ -65,7 +78,7 @@ class AnyOrder(RuleBasedStateMachine):
             return
         expected = -1
         for e in self.all:
-            if e.urgent or e.unwritten:
+            if e.urgent or (e.states and e not in self.durably):
                 break
             expected = max(expected, e.end)
         assert self.pipeline.durable == expected
@@ -86,20 +99,50 @@ TestAnyOrder = AnyOrder.TestCase
 
 @given(st.integers(1, MAX_SLICES - 1))
 def test_size_bounds_it_before_the_number_of_slices_does(slices: int) -> None:
-    pipeline = Pipeline(lambda entry: None)
+    pipeline = Pipeline(lambda _lot, _written: None)
     for number in range(slices):
         pipeline.push(Entry(number, 1, {b"key": bytes(MAX_BYTES // slices + 1)}))
     assert pipeline.full
 
 
 def test_oldest_is_the_first_that_is_not_durable() -> None:
-    written: list[Entry] = []
-    pipeline = Pipeline(written.append)
+    lots: list[Callable[[], None]] = []
+    pipeline = Pipeline(lambda _lot, written: lots.append(written))
     assert pipeline.oldest is None
     times: Iterator[float] = iter([1.0, 2.0])
     first, second = (Entry(end, 0, {b"k": b"v"}, entered=next(times)) for end in (0, 1))
     pipeline.push(first)
     pipeline.push(second)
     assert pipeline.oldest == 1.0
-    first.states_done()
+    lots[0]()
     assert pipeline.oldest == 2.0
+
+
+def test_what_becomes_ready_meanwhile_goes_with_the_next_lot() -> None:
+    lots: list[list[Entry]] = []
+    acknowledge: list[Callable[[], None]] = []
+
+    def write(lot: list[Entry], written: Callable[[], None]) -> None:
+        lots.append(lot)
+        acknowledge.append(written)
+
+    pipeline = Pipeline(write)
+    finished: list[int] = []
+    entries = [Entry(end, 0, {b"k": b"v"}, done=lambda end=end: finished.append(end)) for end in range(4)]  # type: ignore[misc]
+    for one in entries:
+        pipeline.push(one)
+    assert lots == [entries[:1]]
+    acknowledge[0]()
+    assert (finished, lots[1:]) == ([0], [entries[1:]])
+    acknowledge[1]()
+    assert (finished, pipeline.durable, pipeline.empty) == ([0, 1, 2, 3], 3, True)
+
+
+def test_what_is_pushed_when_a_lot_is_durable_goes_out_too() -> None:
+    acknowledge: list[Callable[[], None]] = []
+    pipeline = Pipeline(lambda _lot, written: acknowledge.append(written))
+    pipeline.push(Entry(0, 0, {b"k": b"v"}, done=lambda: pipeline.push(Entry(1, 0, {b"k": b"w"}))))
+    acknowledge.pop()()
+    assert pipeline.durable == 0
+    acknowledge.pop()()
+    assert (pipeline.durable, pipeline.empty) == (1, True)

@@ -70,7 +70,7 @@ class Deliver(Member):
         timed = settings.clock == "wall"
         self.dispatch = Dispatch(self.group, directory, transports, self.metrics, self._settled, timed=timed)
         self.crm = CrmWriters(crm or {}, self.metrics.registry, self._crm_settled)
-        self._pipeline = Pipeline(lambda _entry: None)
+        self._pipeline = Pipeline(lambda _lot, _written: None)
         self._changelog = Changelog(0, 0, -1)
         self._watermarks: dict[TP, int] = {}
         self._generation = -1
@@ -286,7 +286,7 @@ class Deliver(Member):
         outlet, changelog = self.outlet, Changelog(0, found.end, generation)
         assert outlet is not None
         self._changelog = changelog
-        self._pipeline = Pipeline(lambda entry: outlet.states(entry, changelog), UNDER_WAY)
+        self._pipeline = Pipeline(partial(outlet.states, changelog), UNDER_WAY)
         self.dispatch.begin()
         self.desk = Desk(found.store, self.directory, epoch=self.settings.epoch, generation=generation)
         waiting = self.desk.outstanding()

@@ -123,13 +123,13 @@ class Outlet:
             self._produce(self._urgent, topic, value=value, key=key, on_delivery=done, **place)
         self.collect()
 
-    def states(self, entry: Entry, changelog: Changelog) -> None:
-        """Send an entry's states to the changelog.
+    def states(self, changelog: Changelog, lot: list[Entry], written: Callable[[], None]) -> None:
+        """Send the states of some entries to the changelog, and call `written` when all of them are there.
 
         Only the last one is reported, which halves the cost of them all. They go to one partition in order, so with it
         those before it are there: had one failed, the offset of the last would show it.
         """
-        count = len(entry.states)
+        *before, last = [record for entry in lot for record in entry.states.items()]
 
         def done(error: KafkaError | None, message: Message) -> None:
             self.outstanding -= 1
@@ -137,15 +137,14 @@ class Outlet:
                 self._fail(error, "a state")
                 return
             offset = message.offset()
-            if offset is not None and offset >= 0 and not changelog.landed(offset, count):
+            if offset is not None and offset >= 0 and not changelog.landed(offset, len(before) + 1):
                 self._fail("they are missing in the changelog", "some states")
                 return
-            entry.states_done()
+            written()
 
         if self.failed:
             return
         partition, topic, produce = changelog.partition, self._state_topic, self._states.produce
-        *before, last = entry.states.items()
         try:
             for key, value in before:
                 if value is not None:

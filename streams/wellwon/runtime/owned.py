@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from wellwon.core.output import DeadLetter, Output
@@ -98,7 +99,7 @@ class Owned:
         self._wins = settings.topic(topics.WINS)
         self._dead_letters = settings.topic(topics.DEAD_LETTERS)
         self._rereads = settings.topic(topics.REREADS)
-        self.pipeline = Pipeline(lambda entry: outlet.states(entry, changelog))
+        self.pipeline = Pipeline(partial(outlet.states, changelog))
 
     @property
     def deals(self) -> int:

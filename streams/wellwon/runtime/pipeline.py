@@ -7,6 +7,9 @@ offset. They become durable in this order, per partition:
 2. when the alerts of this and all earlier slices are acknowledged, the states go out, in the log's order;
 3. when the states of this and all earlier slices are acknowledged, the **durable watermark** advances to its end.
 
+States go out in lots: what becomes ready while a lot is not acknowledged goes with the next one. An idempotent producer
+that has more to send than it may have in flight would wait for the answer in a busy loop (librdkafka's does).
+
 Only the watermark is ever committed. After a crash the log is read again from there: states that are already in the
 changelog skip what they contain, alerts that went out twice have the same id.
 
@@ -22,12 +25,14 @@ MAX_SLICES = 8
 MAX_BYTES = 16 * 2**20
 
 States = Mapping[bytes, bytes | None]
+Write = Callable[[list["Entry"], Callable[[], None]], None]
+"""Sends the states of these entries, in order, and calls the function once all of them are acknowledged."""
 
 
 class Entry:
     """The results of one slice that are not durable yet."""
 
-    __slots__ = ("bytes", "done", "end", "entered", "pipeline", "states", "unwritten", "urgent")
+    __slots__ = ("bytes", "done", "end", "entered", "pipeline", "states", "urgent")
 
     def __init__(
         self,
@@ -44,8 +49,6 @@ class Entry:
         self.urgent = urgent
         """Alerts, wins, dead letters and requests not yet acknowledged."""
         self.states = states
-        self.unwritten = len(states)
-        """States not yet acknowledged."""
         self.entered = entered
         self.bytes = extra + sum([len(value) for value in states.values() if value])
         self.pipeline: Pipeline | None = None
@@ -58,24 +61,18 @@ class Entry:
         if self.urgent == 0 and self.pipeline is not None:
             self.pipeline.advance()
 
-    def states_done(self) -> None:
-        """All of the states were acknowledged."""
-        self.unwritten = 0
-        if self.pipeline is not None:
-            self.pipeline.advance()
-
 
 class Pipeline:
     """The first-in-first-out of one partition's entries, and its durable watermark."""
 
-    def __init__(self, write: Callable[[Entry], None], most: int = MAX_SLICES) -> None:
+    def __init__(self, write: Write, most: int = MAX_SLICES) -> None:
         """``most``: entries that may be under way."""
         self._write = write
         self._most = most
         self._waiting: deque[Entry] = deque()
         """Entries whose states have not gone out."""
         self._writing: deque[Entry] = deque()
-        """Entries whose states went out and are not all acknowledged."""
+        """The lot whose states went out and are not all acknowledged."""
         self.durable = -1
         """Every record up to this offset has had its effect, durably; -1 if nothing new."""
         self.bytes = 0
@@ -94,16 +91,27 @@ class Pipeline:
 
     def advance(self) -> None:
         """Do whatever the acknowledgements allow."""
-        if self.broken:
-            return
         waiting, writing = self._waiting, self._writing
-        while waiting and not waiting[0].urgent:
-            entry = waiting.popleft()
-            writing.append(entry)
-            if entry.unwritten:
-                self._write(entry)
-        while writing and not writing[0].unwritten:
-            entry = writing.popleft()
+        while not self.broken and not writing and waiting and not waiting[0].urgent:
+            writing.append(waiting.popleft())
+            if not writing[0].states:
+                self._finish()
+                continue
+            while waiting and not waiting[0].urgent:
+                writing.append(waiting.popleft())
+            self._write([entry for entry in writing if entry.states], self._written)
+
+    def _written(self) -> None:
+        """All states of the lot were acknowledged."""
+        self._finish()
+        self.advance()
+
+    def _finish(self) -> None:
+        """The lot is durable. What is called then may push, or abandon."""
+        for _ in range(len(self._writing)):
+            if self.broken:
+                return
+            entry = self._writing.popleft()
             self.bytes -= entry.bytes
             self.finished += 1
             if entry.end > self.durable:
