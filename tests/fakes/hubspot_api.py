@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -29,6 +30,8 @@ class Account:
     strict: bool = False
     """Properties must have been made."""
     written: dict[str, dict[str, str]] = field(default_factory=dict)
+    writes: Counter[str] = field(default_factory=Counter)
+    """How often each deal was written."""
     batches: list[int] = field(default_factory=list)
     deals: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Deals that can be read, as HubSpot tells them whole."""
@@ -83,6 +86,7 @@ class Account:
         good = [one for one in inputs if one["id"] not in self.gone | self.forgets]
         for one in good:
             self.written.setdefault(one["id"], {}).update(one["properties"])
+            self.writes[one["id"]] += 1
         body: dict[str, Any] = {"status": "COMPLETE", "results": [{"id": one["id"], "properties": {}} for one in good]}
         missing = [one["id"] for one in inputs if one["id"] in self.gone]
         if missing:

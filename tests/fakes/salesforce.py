@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -31,6 +32,8 @@ class Organisation:
     used: int = 0
     records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {"Opportunity": {}, "flag": {}})
     clients: set[str] = field(default_factory=set)
+    writes: Counter[str] = field(default_factory=Counter)
+    """How often each record was written, by id or external id."""
     batches: list[int] = field(default_factory=list)
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Records to be queried, by type."""
@@ -107,6 +110,7 @@ class Organisation:
             return _error("ENTITY_IS_DELETED", "entity is deleted")
         kept = self.records["flag" if flags else "Opportunity"].setdefault(key, {})
         kept.update(values)
+        self.writes[key] += 1
         return {"id": key, "success": True, "errors": []}
 
 

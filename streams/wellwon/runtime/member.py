@@ -66,6 +66,8 @@ def new_app(settings: Settings, group: str) -> faust.App:
 class Member:
     """See the module. Subclasses take slices, restore, and say what is under way."""
 
+    gather_s = 0.0
+
     def __init__(self, settings: Settings, group: str, is_ready: Gauge) -> None:
         self.settings = settings
         self.group = group

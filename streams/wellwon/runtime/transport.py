@@ -12,6 +12,7 @@ agents stay ordinary Faust agents. Three things differ from Faust's own consumer
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol, cast
 
@@ -27,6 +28,9 @@ Slice = list[ConsumerRecord]
 
 class Durable(Protocol):
     """What the consumer needs to know about the results of the slices it handed over."""
+
+    gather_s: float
+    """Least time between two fetches: what comes in the meantime is one slice. After a lull the first does not wait."""
 
     def watermarks(self) -> Mapping[TP, int]:
         """Return, per partition, the offset from which the log must be read again after a crash."""
@@ -90,6 +94,7 @@ class SliceConsumer(driver.Consumer):
         self._committed: dict[TP, int] = {}
         self._dropped = False
         """Records were fetched and not handed over: they must be read again."""
+        self._fetch_at = 0.0
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         thread = _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -106,6 +111,8 @@ class SliceConsumer(driver.Consumer):
             await self.perform_seek()
         durable = self.durable
         assert durable is not None, "SliceConsumer.durable is set when the app is built"
+        if (early := self._fetch_at - time.monotonic()) > 0:
+            await asyncio.sleep(early)
         active = self._get_active_partitions()
         ready = {tp for tp in active if not durable.full(tp)}
         if not ready:
@@ -113,6 +120,7 @@ class SliceConsumer(driver.Consumer):
             return
         # A fetch waits for data of the partitions it was asked for only: ask again soon when some were left out.
         records = await self._getmany(ready, timeout if len(ready) == len(active) else 0.02)
+        self._fetch_at = time.monotonic() + durable.gather_s
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
