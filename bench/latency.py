@@ -76,7 +76,7 @@ def is_ready(settings: Settings) -> bool:
         return False
 
 
-def _settled(settings: Settings) -> bool:
+def is_settled(settings: Settings) -> bool:
     """Whether the worker has read its own policy records: the producers of both sides are connected by then."""
     group = Group(settings, settings.group)
     try:
@@ -101,7 +101,7 @@ def measure(settings: Settings, seconds: int) -> dict[str, Any]:
             | {"fetch.wait.max.ms": 100, "enable.auto.commit": False}
         )
         consumer.subscribe([settings.topic(topics.ALERTS)])
-        while not consumer.assignment() or not _settled(settings):
+        while not consumer.assignment() or not is_settled(settings):
             consumer.poll(0.1)
         feeding = threading.Thread(target=_feed, args=(settings, records, sent))
         busy = cpu_seconds(process.pid)

@@ -133,8 +133,21 @@ def _delivery(found: dict[str, Any]) -> str:
     return (
         f"### Alert to request\n\n{found['rate']:,} alerts/s for {found['seconds']} s, after a warm-up of 5 s, without"
         " a settle time; from the producer's call with the alert to the request at a webhook's receiver,"
-        f" {found['alerts']:,} alerts. Deliver was busy for {found['cpu_share']:.0%} of the time.\n\n"
-        + _table(("", "ms", "target"), rows)
+        f" {found['alerts']:,} alerts. Deliver was busy for {found['cpu_share']:.0%} of the time:"
+        f" {found['cpu_share'] / found['rate'] * 1e3:.2f} ms of CPU an alert.\n\n" + _table(("", "ms", "target"), rows)
+    )
+
+
+def _dead_sink(found: dict[str, Any]) -> str:
+    up, down = found["up"], found["down"]
+    rows = [(f"p{share}", f"{up[str(share)]:.1f}", f"{down[str(share)]:.1f}") for share in (50, 90, 99, 100)]
+    return (
+        f"### A sink that is down\n\nChange to alert in ms, {found['rate']:,} changes/s, with all sinks up for"
+        f" {found['seconds_up']} s and one of them down for {found['seconds_down']} s. {found['alerts']:,} alerts,"
+        f" {found['alerts_per_second']:,}/s. The sink missed {found['missed']:,} of them, the other heard all; it had"
+        f" caught up {found['caught_up_seconds']:.0f} s after it was back. Lost: {found['lost']}; given up:"
+        f" {found['given_up']:.0f}; sent again after an acknowledged write: {found['twice']}; out of order within a"
+        f" deal: {found['out_of_order']}.\n\n" + _table(("", "all sinks up", "one down"), rows)
     )
 
 
@@ -201,6 +214,7 @@ TABLES = {
     "parts": _parts,
     "latency": _latency,
     "delivery": _delivery,
+    "dead-sink": _dead_sink,
     "hubspot": _hubspot,
     "restart": _restart,
     "state": _state,

@@ -95,6 +95,14 @@ def delivery(seconds: int) -> dict[str, Any]:
         return measure(settings, seconds)
 
 
+def dead_sink(seconds: int) -> dict[str, Any]:
+    """A sink that is down under load for so long."""
+    from dead_sink import measure
+
+    with cluster("dead-sink") as settings:
+        return measure(settings, seconds)
+
+
 def hubspot(seconds: int) -> dict[str, Any]:
     """From a webhook to Kafka."""
     from hubspot import measure
@@ -135,11 +143,13 @@ def backtest(rows: int) -> dict[str, Any]:
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    names = ("throughput", "parts", "latency", "delivery", "hubspot", "restart", "state", "truth", "backtest")
+    names = (
+        "throughput", "parts", "latency", "delivery", "dead-sink", "hubspot", "restart", "state", "truth", "backtest",
+    )  # fmt: skip
     parser.add_argument("parts", nargs="*", metavar="|".join(names), help="default: all, and render bench/README.md")
     parser.add_argument("--changes", type=int, default=500_000, help="in the log (default 500,000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (default 3)")
-    parser.add_argument("--seconds", type=int, default=60, help="of the latency measurement (default 60)")
+    parser.add_argument("--seconds", type=int, default=60, help="of latency, delivery and dead-sink (default 60)")
     parser.add_argument("--deals", type=int, default=1_000_000, help="held at the restart (default 1,000,000)")
     parser.add_argument("--rows", type=int, default=5_000_000, help="of the backtest (default 5,000,000)")
     parser.add_argument(
@@ -156,6 +166,7 @@ def main() -> None:
         "parts": lambda: parts(min(asked.changes, 100_000), asked.rounds),
         "latency": lambda: latency(asked.seconds),
         "delivery": lambda: delivery(asked.seconds),
+        "dead-sink": lambda: dead_sink(asked.seconds),
         "hubspot": lambda: hubspot(min(asked.seconds, 10)),
         "restart": lambda: restart(asked.deals),
         "state": lambda: state(min(asked.deals, 20_000)),

@@ -29,7 +29,7 @@ from wellwon.deliver.items import Alert, Reply, Unreadable, Win, read_alert, rea
 from wellwon.deliver.state import POST, UPDATE
 from wellwon.policy import PolicyError
 from wellwon.rules import RULES
-from wellwon.runtime import deadletters, restore, topics, zombies
+from wellwon.runtime import deadletters, deliver_state, topics, zombies
 from wellwon.runtime.crm import CrmOutcome, CrmWriter, CrmWriters
 from wellwon.runtime.deliver_metrics import DeliverMetrics
 from wellwon.runtime.directory_files import modified, read_directory
@@ -285,35 +285,20 @@ class Deliver(Member):
         self.desk = None
 
     async def _restore(self, generation: int) -> None:
-        found = await asyncio.to_thread(self._read_state)
+        found, desk, waiting = await asyncio.to_thread(deliver_state.read, self.settings, self.directory, generation)
         outlet, changelog = self.outlet, Changelog(0, found.end, generation)
         assert outlet is not None
         self._changelog = changelog
         self._pipeline = Pipeline(partial(outlet.states, changelog), UNDER_WAY)
         self.dispatch.begin()
-        self.desk = Desk(found.store, self.directory, epoch=self.settings.epoch, generation=generation)
-        waiting = self.desk.outstanding()
+        desk.directory = self.directory
+        self.desk = desk
         letters = [letter for place in waiting if (letter := self._offer(place)) is not None]
         if found.stale:
             states = {key: found.store.get(key) for key in found.stale}
             self._pipeline.push(Entry(-1, 0, states, entered=time.monotonic()))
         self._flush(urgent=letters)
         log.info("state restored", extra={"records": len(found.store), "waiting": len(waiting)})
-
-    def _read_state(self) -> restore.Restored:
-        settings = self.settings
-        source = self._log_of_state()
-        folder = settings.data / settings.deliver_group
-        return restore.restore(settings, source, [0], folder, state=topics.DELIVER_STATE)[0]
-
-    def _log_of_state(self) -> restore.Log:
-        if not self.settings.declare_topics and self.settings.kafka_version:
-            return restore.Log("", "", 1)  # the embedded broker keeps no topic ids, and starts empty
-        (topic,) = (topic for topic in topics.TOPICS if topic.name == topics.DELIVER_STATE)
-        state = topics.describe(self.settings, [topic])[topic.name]
-        if state is None:
-            raise restore.Refused("topics are missing: run `wellwon topics create`, or set WELLWON_DECLARE_TOPICS=yes")
-        return restore.Log("", state.id, state.partitions)
 
     def ready(self) -> str | None:
         """Say why the worker neither delivers nor stands by, None if it does."""
