@@ -64,13 +64,14 @@ class RawWriter:
         self._settings = settings
         self._topic = topics.RAW + source
         # A record written twice is known by its events' ids, so nothing is gained by an idempotent producer, which
-        # would have to wait longer than HubSpot does.
+        # would have to wait longer than HubSpot does. HubSpot has ten requests open at a time: with small bodies, what
+        # each of them waits here decides how many there can be.
         self._producer = Producer(
             librdkafka(settings)
             | {
                 "acks": "all",
                 "partitioner": PARTITIONER,
-                "linger.ms": 2,
+                "linger.ms": 0,
                 "message.timeout.ms": WAIT_MS,
                 "request.timeout.ms": WAIT_MS - 100,
                 "queue.buffering.max.messages": UNCONFIRMED,
