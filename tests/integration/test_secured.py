@@ -150,14 +150,19 @@ def test_the_other_doors(guarded: Guarded, tmp_path: Path, start: Callable[..., 
     if door == "sasl":
         settings = replace(settings, kafka=guarded.doors.sasl, kafka_security="sasl-plaintext", kafka_ca=None)
     elif door == "plain":
+        both = tmp_path / "both.pem"  # as while the brokers' authority changes
+        next_one = secured.Authority(tmp_path / "next", "next").ca
+        both.write_text(next_one.read_text() + guarded.doors.authority.ca.read_text())
         settings = replace(settings, kafka_sasl="PLAIN", kafka_user="plain", kafka_password=secured.PLAIN_PASSWORD)
+        settings = replace(settings, kafka_ca=both)
     else:
         certificate, key = guarded.doors.authority.sign("machine")
         settings = replace(
             settings, kafka=guarded.doors.tls, kafka_security="tls", kafka_cert=certificate, kafka_key=key
         )
     inside = guarded.inside(settings)
-    topics.create(inside)
+    secured.allow(guarded.bootstrap, "plain", ResourceType.TOPIC, f"secured-{door}", AclOperation.CREATE)
+    topics.create(settings if door == "plain" else inside)
     worker = start(settings).wait_ready()
     live.produce(inside, deals(2))
     live.wait_for_the_end(inside)

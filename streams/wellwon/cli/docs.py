@@ -68,20 +68,12 @@ def topic_table() -> str:
             ", ".join(topic.writers).translate(escape),
             ", ".join(topic.readers),
             "`WELLWON_PARTITIONS`" if topic.partitions is None else str(topic.partitions),
-            _kept(topic.cleanup, topic.retention_ms),
+            topic.kept,
         )
         for topic in (*TOPICS, raw_topic("<source>"))
     ]
     assert rows[-1][0].startswith(f"`wellwon.{RAW}")
     return table(("topic", "key", "holds", "written by", "read by", "partitions", "kept"), rows)
-
-
-def _kept(cleanup: str, retention_ms: int | None) -> str:
-    if cleanup == "compact":
-        return "the last of each key"
-    if retention_ms == -1:
-        return "for ever"
-    return f"{retention_ms // 86_400_000} days" if retention_ms else "as the broker says"
 
 
 REGIONS = {"README.md": {"rules": rule_table}, "streams/README.md": {"topics": topic_table}}

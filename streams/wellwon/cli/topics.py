@@ -27,10 +27,10 @@ def list_(as_json: bool) -> None:
         json_lines([_plain(topic) for topic in TOPICS])
         return
     rows = [
-        (topic.name, topic.key, topic.cleanup, ", ".join(topic.writers), ", ".join(topic.readers), topic.value)
+        (topic.name, topic.key, topic.kept, ", ".join(topic.writers), ", ".join(topic.readers), topic.value)
         for topic in TOPICS
     ]
-    columns(("topic", "key", "cleanup", "written by", "read by", "holds"), rows)
+    columns(("topic", "key", "kept", "written by", "read by", "holds"), rows)
 
 
 def _plain(topic: Any) -> dict[str, Any]:

@@ -64,6 +64,15 @@ class Topic:
         """Whether the number of partitions says where a record must be. Others keep the number that they began with."""
         return self.partitions is not None or self.name in (CHANGES, STATE)
 
+    @property
+    def kept(self) -> str:
+        """For how long a record stays, in words."""
+        if self.cleanup == "compact":
+            return "the last of each key"
+        if self.retention_ms == -1:
+            return "for ever"
+        return f"{self.retention_ms // DAY_MS} days" if self.retention_ms else "as the broker says"
+
     def settings(self) -> dict[str, str]:
         """Return the topic-level configuration that the broker must have."""
         wanted = {"cleanup.policy": self.cleanup, **self.config}
