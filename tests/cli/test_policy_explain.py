@@ -71,6 +71,42 @@ def test_mistakes_are_told(changes: str, arguments: tuple[str, ...], code: int, 
     assert said in result.output
 
 
+TEAM = """\
+Id,OpportunityId,CreatedDate,CreatedById,StageName,Amount,CloseDate,OwnerId
+""" + "".join(
+    f"a{n},d{n},2026-08-03 10:00:00,ann,Prospecting,1000,2026-09-28,ann\n"
+    f"b{n},d{n},2026-09-24 10:0{n}:00,ann,Prospecting,1000,2026-10-20,ann\n"
+    for n in range(6)
+)  # fmt: skip
+
+
+def test_an_owner_and_a_team_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "history.csv"
+    file.write_text(TEAM)
+    asked = ("policy", "explain", "owner:ann", "--replay", "salesforce-history", str(file))
+    result = wellwon(*asked)
+    assert result.exit_code == 0, result.output
+    assert "bulk-push: info, 6 deals pushed within 1 hour: review these dates together" in result.output
+    assert "it counts 6 of 6 deals" in result.output
+    assert "deals: d0, d1, d2, d3, d4, d5" in result.output
+    (now, before) = json.loads(wellwon(*asked, "--json", "--until", "2026-09-20").output)["rules"]
+    assert (now["period"], now["holds"], now["deals_counted"], now["thresholds"]["deals"]) == ("2026-Q3", False, 6, 5)
+    assert (before["period"], before["holds"], before["deals_counted"]) == ("2026-Q2", False, 0)
+    team = wellwon("policy", "explain", "team:all", "--replay", "salesforce-history", str(file)).output
+    assert "period-end-load: does not hold" in team
+    assert "wins 10 wins: Fewer wins in the period say nothing." in team
+    nobody = wellwon("policy", "explain", "owner:anne", "--replay", "salesforce-history", str(file))
+    assert nobody.exit_code == 1
+    assert "belongs to owner 'anne': did you mean 'ann'?" in nobody.output
+
+
+def test_who_asks_in_the_wrong_place_is_told_where(changes: str) -> None:
+    live = wellwon("policy", "explain", "team:East")
+    assert (live.exit_code, "with --replay KIND FILE... a history says why" in live.output) == (1, True)
+    deal = wellwon("policy", "explain", DEAL, "--replay", "changes", changes, "--rule", "bulk-push")
+    assert (deal.exit_code, "'bulk-push' is about owners" in deal.output) == (2, True)
+
+
 def test_without_files_the_broker_is_asked() -> None:
     result = wellwon("policy", "explain", DEAL, env={"WELLWON_KAFKA": "127.0.0.1:1"})
     assert result.exit_code == 1

@@ -9,10 +9,11 @@ import click
 
 from wellwon.cli.failure import BadInput, Failed
 from wellwon.cli.output import json_lines
+from wellwon.cli.policy_explain_group import explain_live, explain_replayed, is_group
 from wellwon.cli.reading import KINDS_HELP, dialect, history, instant, load, options_of, replay_option, shown_rejections
 from wellwon.core.engine import restore
 from wellwon.core.model import LOST, WON
-from wellwon.core.rule import RuleSpec, param_fields
+from wellwon.core.rule import DEAL, RuleSpec, param_fields
 from wellwon.core.state import State
 from wellwon.core.units import format_date, format_instant, format_money, format_percent
 from wellwon.history.one_deal import play
@@ -30,6 +31,7 @@ Examples:
   wellwon policy explain 006SM0000001Tb3YAE
   wellwon policy explain 006SM0000001Tb3YAE --replay salesforce-history OpportunityHistory.csv
   wellwon policy explain deal-17 --replay changes changes.jsonl --until 2026-09-28 --rule late-discount
+  wellwon policy explain team:East --replay changes changes.jsonl
 """
 
 
@@ -64,12 +66,18 @@ def command(
     """Why each rule holds for DEAL, or does not: values against thresholds, moves that count and moves that do not.
 
     The deal's state is read from the running system, or made from the FILES of a history with --replay. With --policy:
-    what the rules would say under another policy.
+    what the rules would say under another policy. Instead of a deal: owner:ID or team:NAME, of the FILES of a history.
     """
     if kind is None and (files or until):
         raise BadInput("files and --until are for --replay KIND FILE...")
     if kind is not None and not files:
         raise BadInput(f"name the files of --replay {kind} (- is standard input)")
+    if is_group(deal):
+        if kind is None:
+            explain_live(deal)
+        else:
+            explain_replayed(deal, kind, files, policy_file, until, only, zone, dayfirst, as_json)
+        return
     deal = long_id(deal)
     if kind is None:
         known = _live(deal, policy_file)
@@ -77,6 +85,8 @@ def command(
         known = _replayed(deal, kind, files, policy_file, until, zone, dayfirst)
     if only is not None and only not in known.policy.rules:
         raise BadInput(f"there is no rule '{only}'{did_you_mean(only, known.policy.rules)}")
+    if (spec := next((spec for spec in known.policy.specs if spec.name == only), None)) and spec.subject != DEAL:
+        raise BadInput(f"'{only}' is about {spec.subject}s: `wellwon policy explain {spec.subject}:...` asks it")
     ruleset = compile_policy(known.policy)
     said = explain(deal, restore(known.state, ruleset), ruleset, known.policy)
     answers = [answer for answer in said.answers if only in (None, answer.rule)]
