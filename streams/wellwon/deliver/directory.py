@@ -53,9 +53,17 @@ class Directory:
         """The policy's sinks by name."""
         return {sink.name: sink for sink in self.delivery.sinks}
 
+    @cached_property
+    def _audiences(self) -> dict[tuple[str, str, str, str], tuple[str, ...]]:
+        """By what routes ask for, as far as it was asked."""
+        return {}
+
     def audiences(self, alert: Alert) -> tuple[str, ...]:
         """Who hears of an alert."""
-        return self.delivery.audiences(alert.rule, alert.family, alert.severity, alert.segment)
+        about = alert.rule, alert.family, alert.severity, alert.segment
+        if (found := self._audiences.get(about)) is None:
+            found = self._audiences[about] = self.delivery.audiences(*about)
+        return found
 
     def addresses(self, audiences: tuple[str, ...], owner: str | None) -> list[Address]:
         """Where people of these audiences are told of a deal of this owner, each address once."""
