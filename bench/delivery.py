@@ -26,8 +26,6 @@ from wellwon.core.units import format_instant
 from wellwon.runtime import topics
 from wellwon.runtime.settings import Settings
 
-RATE = 500
-"""Alerts per second."""
 DEALS = 5_000
 POLICY = "deliver:\n  settle_minutes: 0\n  sinks:\n    hook: {kind: webhook, hears: [revops]}\n"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -51,9 +49,9 @@ def _policy() -> Path:
     return path
 
 
-def measure(settings: Settings, seconds: int) -> dict[str, Any]:
-    """Feed a running worker for so long."""
-    count = RATE * (WARM_UP_S + seconds)
+def measure(settings: Settings, seconds: int, rate: int) -> dict[str, Any]:
+    """Feed a running worker for so long, with so many alerts a second."""
+    count = rate * (WARM_UP_S + seconds)
     settings = replace(
         named(settings, "delivery"), policy=_policy(), clock="wall", deliver_group="delivery", private_webhooks=True
     )
@@ -63,7 +61,7 @@ def measure(settings: Settings, seconds: int) -> dict[str, Any]:
     with fake.running(fake.receiver()) as receiver, ready_deliver(settings, receiver.url) as worker:
         assert worker.process is not None
         busy = cpu_seconds(worker.process.pid)
-        feeding = threading.Thread(target=_feed, args=(settings, count, sent))
+        feeding = threading.Thread(target=_feed, args=(settings, count, sent, rate))
         feeding.start()
         deadline = time.monotonic() + WARM_UP_S + seconds + GRACE_S
         while len(receiver.taken) < count and time.monotonic() < deadline:
@@ -75,11 +73,11 @@ def measure(settings: Settings, seconds: int) -> dict[str, Any]:
     took = []
     for request in receiver.taken:
         place, at = sent[request.headers["webhook-id"]]
-        if place >= RATE * WARM_UP_S:
+        if place >= rate * WARM_UP_S:
             took.append(request.at - at)
     took.sort()
     return {
-        "rate": RATE,
+        "rate": rate,
         "seconds": seconds,
         "alerts": len(took),
         "ms": {str(share): took[min(len(took) - 1, len(took) * share // 100)] * 1e3 for share in (50, 90, 99, 100)},
@@ -87,11 +85,11 @@ def measure(settings: Settings, seconds: int) -> dict[str, Any]:
     }
 
 
-def _feed(settings: Settings, count: int, sent: dict[str, tuple[int, float]]) -> None:
+def _feed(settings: Settings, count: int, sent: dict[str, tuple[int, float]], rate: int) -> None:
     producer = Producer({"bootstrap.servers": settings.kafka, "partitioner": "murmur2_random", "linger.ms": 0})
     topic, began = settings.topic(topics.ALERTS), time.time()
     for place in range(count):
-        due = began + place / RATE
+        due = began + place / rate
         while (wait := due - time.time()) > 0:
             time.sleep(wait)
         deal, revision = f"d{place % DEALS}", place // DEALS + 1

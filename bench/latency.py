@@ -24,8 +24,6 @@ from wellwon.runtime import topics
 from wellwon.runtime.settings import Settings
 from wellwon.simulate.organisation import policy_text
 
-RATE = 1_000
-"""Changes per second."""
 WARM_UP_S = 5
 """A broker that has just started compiles itself first; what it delays in these seconds is not counted."""
 GRACE_S = 10.0
@@ -85,9 +83,9 @@ def is_settled(settings: Settings) -> bool:
         group.close()
 
 
-def measure(settings: Settings, seconds: int) -> dict[str, Any]:
-    """Feed a running worker for so long."""
-    count = RATE * (WARM_UP_S + seconds)
+def measure(settings: Settings, seconds: int, rate: int) -> dict[str, Any]:
+    """Feed a running worker for so long, with so many changes a second."""
+    count = rate * (WARM_UP_S + seconds)
     # Without clock records: at this pace a quarter is over in a minute, and time would do what changes should.
     records = [record for record in simulated(count // CHANGES_PER_DEAL) if record[0] is not None][:count]
     expected = firing(records)
@@ -103,7 +101,7 @@ def measure(settings: Settings, seconds: int) -> dict[str, Any]:
         consumer.subscribe([settings.topic(topics.ALERTS)])
         while not consumer.assignment() or not is_settled(settings):
             consumer.poll(0.1)
-        feeding = threading.Thread(target=_feed, args=(settings, records, sent))
+        feeding = threading.Thread(target=_feed, args=(settings, records, sent, rate))
         busy = cpu_seconds(process.pid)
         feeding.start()
         deadline = time.monotonic() + WARM_UP_S + seconds + GRACE_S
@@ -120,10 +118,10 @@ def measure(settings: Settings, seconds: int) -> dict[str, Any]:
         consumer.close()
     if len(took) < len(expected):
         raise RuntimeError(f"{len(expected) - len(took)} of {len(expected)} alerts did not arrive")
-    ordered = sorted(spent for alert, spent in took.items() if expected[alert] >= RATE * WARM_UP_S)
+    ordered = sorted(spent for alert, spent in took.items() if expected[alert] >= rate * WARM_UP_S)
     ms = {str(share): ordered[min(len(ordered) - 1, len(ordered) * share // 100)] * 1e3 for share in (50, 90, 99, 100)}
     return {
-        "rate": RATE,
+        "rate": rate,
         "seconds": seconds,
         "alerts": len(ordered),
         "ms": ms,
@@ -131,11 +129,11 @@ def measure(settings: Settings, seconds: int) -> dict[str, Any]:
     }
 
 
-def _feed(settings: Settings, records: list[Record], sent: list[float]) -> None:
+def _feed(settings: Settings, records: list[Record], sent: list[float], rate: int) -> None:
     producer = Producer({"bootstrap.servers": settings.kafka, "partitioner": "murmur2_random", "linger.ms": 0})
     topic, began = settings.topic(topics.CHANGES), time.monotonic()
     for place, (key, value) in enumerate(records):
-        due = began + place / RATE
+        due = began + place / rate
         while (wait := due - time.monotonic()) > 0:
             time.sleep(wait)
         sent[place] = time.monotonic()

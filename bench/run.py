@@ -1,6 +1,6 @@
 """The measurements of wellwon. `make bench` runs all of them; a name runs one.
 
-    .venv/bin/python bench/run.py NAME ... [--changes N] [--rounds R] [--seconds S] [--deals N] [--rows N]
+    .venv/bin/python bench/run.py NAME ... [--changes N] [--rounds R] [--seconds S] [--rate N] [--deals N] [--rows N]
 
 Results go to .cache/bench/results.json; those of a full run are rendered into bench/README.md. So are those of `truth`
 alone, which needs no broker: they do not depend on the machine.
@@ -79,20 +79,20 @@ def parts(changes: int, rounds: int) -> dict[str, Any]:
         return measure(settings, changes, rounds)
 
 
-def latency(seconds: int) -> dict[str, Any]:
+def latency(seconds: int, rate: int) -> dict[str, Any]:
     """From change to alert."""
     from latency import measure
 
     with cluster("latency") as settings:
-        return measure(settings, seconds)
+        return measure(settings, seconds, rate)
 
 
-def delivery(seconds: int) -> dict[str, Any]:
+def delivery(seconds: int, rate: int) -> dict[str, Any]:
     """From alert to request."""
     from delivery import measure
 
     with cluster("delivery") as settings:
-        return measure(settings, seconds)
+        return measure(settings, seconds, rate)
 
 
 def dead_sink(seconds: int) -> dict[str, Any]:
@@ -150,6 +150,7 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=500_000, help="in the log (default 500,000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (default 3)")
     parser.add_argument("--seconds", type=int, default=60, help="of latency, delivery and dead-sink (default 60)")
+    parser.add_argument("--rate", type=int, default=1_000, help="changes a second, twice the alerts (default 1,000)")
     parser.add_argument("--deals", type=int, default=1_000_000, help="held at the restart (default 1,000,000)")
     parser.add_argument("--rows", type=int, default=5_000_000, help="of the backtest (default 5,000,000)")
     parser.add_argument(
@@ -164,8 +165,8 @@ def main() -> None:
     jobs = {
         "throughput": lambda: throughput(asked.changes, asked.rounds, asked.only),
         "parts": lambda: parts(min(asked.changes, 100_000), asked.rounds),
-        "latency": lambda: latency(asked.seconds),
-        "delivery": lambda: delivery(asked.seconds),
+        "latency": lambda: latency(asked.seconds, asked.rate),
+        "delivery": lambda: delivery(asked.seconds, asked.rate // 2),
         "dead-sink": lambda: dead_sink(asked.seconds),
         "hubspot": lambda: hubspot(min(asked.seconds, 10)),
         "restart": lambda: restart(asked.deals),

@@ -132,6 +132,10 @@ def test_rules_show_the_mode_under_the_policy(tmp_path: Path) -> None:
     assert rule["in_force"]["points"] == 7
 
 
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    assert wellwon("rules", env={"WELLWON_POLICY": ""}).output == wellwon("rules").output
+
+
 def test_a_variable_that_is_no_setting_is_named() -> None:
     result = wellwon("check", env={"WELLWON_KAFKA": "localhost:9092", "WELLWON_PARTITION": "2"})
     assert result.exit_code == 1

@@ -19,7 +19,7 @@ def command(as_json: bool) -> None:
 
     `wellwon explain RULE` tells more; `wellwon policy show` has every threshold in force.
     """
-    _, policy = load(os.environ.get("WELLWON_POLICY"))
+    _, policy = load(os.environ.get("WELLWON_POLICY") or None)
     if as_json:
         json_lines(
             [
