@@ -94,7 +94,7 @@ class Subscriber:
         self._access: Access | None = None
         self._refused = ""
         self._events = Events(self._schema)
-        self._writer = RawWriter(settings, SOURCE)
+        self._writer = RawWriter(settings, SOURCE, in_order=True)
         self._positions = Positions(settings, SOURCE)
         self._position: Position | None = None
         self._from_start = False

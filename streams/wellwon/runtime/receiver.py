@@ -32,6 +32,7 @@ BODY_MAX: Final = 1024 * 1024
 """Bytes. HubSpot posts up to 100 events, of some 300 bytes each."""
 WAIT_MS: Final = 900
 """Kafka has this long to take a body: an answer within a second, good or bad."""
+ORDERED_WAIT_MS: Final = 120_000
 UNCONFIRMED: Final = 50_000
 """Events on their way to Kafka, at most; beyond them HubSpot is told to come again."""
 
@@ -60,24 +61,29 @@ Record = tuple[str, bytes | None, bytes]
 class RawWriter:
     """Writes records of a raw topic. `write` returns when Kafka has them."""
 
-    def __init__(self, settings: Settings, source: str) -> None:
+    def __init__(self, settings: Settings, source: str, *, in_order: bool = False) -> None:
+        """``in_order``: for a source whose order counts, and that can wait for longer than HubSpot does."""
         self._settings = settings
         self._topic = topics.RAW + source
-        # A record written twice is known by its events' ids, so nothing is gained by an idempotent producer, which
-        # would have to wait longer than HubSpot does. HubSpot has ten requests open at a time: with small bodies, what
-        # each of them waits here decides how many there can be.
+        # A record written twice is known by its events' ids; an idempotent producer also keeps them in order, and waits.
+        # HubSpot has ten requests open at a time: with small bodies, what each of them waits here decides how many
+        # there can be.
+        patience = (
+            {"enable.idempotence": True, "message.timeout.ms": ORDERED_WAIT_MS}
+            if in_order
+            else {"message.timeout.ms": WAIT_MS, "request.timeout.ms": WAIT_MS - 100}
+        )
         self._producer = Producer(
             librdkafka(settings)
             | {
                 "acks": "all",
                 "partitioner": PARTITIONER,
                 "linger.ms": 0,
-                "message.timeout.ms": WAIT_MS,
-                "request.timeout.ms": WAIT_MS - 100,
                 "queue.buffering.max.messages": UNCONFIRMED,
                 "message.max.bytes": topics.DEAD_LETTER_BYTES,
                 "logger": log,
             }
+            | patience
         )
         self._stop = threading.Event()
         self._polling = threading.Thread(target=self._poll, name="raw-writer", daemon=True)
