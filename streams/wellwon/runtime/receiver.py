@@ -65,7 +65,7 @@ class RawWriter:
         """``in_order``: for a source whose order counts, and that can wait for longer than HubSpot does."""
         self._settings = settings
         self._topic = topics.RAW + source
-        # A record written twice is known by its events' ids; an idempotent producer also keeps them in order, and waits.
+        # A record written twice is known by its events' ids; an idempotent producer keeps them in order, and waits.
         # HubSpot has ten requests open at a time: with small bodies, what each of them waits here decides how many
         # there can be.
         patience = (
