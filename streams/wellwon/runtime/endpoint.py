@@ -36,7 +36,8 @@ class Endpoint:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except OSError as error:
             await self._runner.cleanup()
-            why = os.strerror(error.errno).lower() if (error.errno or 0) > 0 else error.strerror or str(error)
+            number = error.errno or 0  # below 0: of a name that cannot be resolved
+            why = os.strerror(number).lower() if number > 0 else error.strerror or str(error)
             raise OSError(f"{self._host}:{self._port} cannot be served: {why} (WELLWON_HTTP)") from None
         self.port = self._runner.addresses[0][1]
 
