@@ -21,6 +21,7 @@ import yaml
 import kafka_broker
 import live
 from fakes import web as fake
+from fakes.salesforce import Organisation, salesforce
 from wellwon.deliver.items import ANSWERED, Reply
 from wellwon.runtime import topics
 from wellwon.runtime.replies import answer_change
@@ -34,6 +35,8 @@ deliver:
   settle_minutes: 0
   sinks:
     hook: {kind: webhook, hears: [revops]}
+crm:
+  salesforce: {write: [alerts, wins]}
 """
 
 
@@ -142,10 +145,11 @@ def _wellwon(settings: Settings, *arguments: str, stdin: bytes | None = None) ->
 
 @contextmanager
 def watched(folder: Path) -> Iterator[Watched]:
-    """A detect, a rollup and a deliver worker with a webhook, the simulated organisation's policy, and Prometheus."""
+    """A detect, a rollup and a deliver worker (a webhook, a CRM), the simulated policy, and Prometheus."""
     with ExitStack() as stack:
         broker = stack.enter_context(kafka_broker.running(folder / "kafka"))
         hook = stack.enter_context(fake.running(fake.receiver()))
+        crm = stack.enter_context(fake.running(salesforce(Organisation())))
         settings = live.settings_for(broker.bootstrap, folder, "watched", clock="log", checkpoint_seconds=1.0)
         policy, people = folder / "policy.yaml", folder / "people.csv"
         policy.write_bytes(_wellwon(settings, "simulate", "--policy") + SINK.encode())
@@ -154,6 +158,8 @@ def watched(folder: Path) -> Iterator[Watched]:
         settings = replace(settings, **about)
         _wellwon(settings, "topics", "create")
         secrets = {"WELLWON_SINK_HOOK": hook.url, "WELLWON_SINK_HOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+        access = {"URL": crm.url, "CLIENT_ID": "wellwon", "CLIENT_SECRET": "secret"}
+        secrets |= {f"WELLWON_CRM_SALESFORCE_{name}": value for name, value in access.items()}
         os.environ.update(secrets)
         stack.callback(lambda: [os.environ.pop(name) for name in secrets])
         workers = {}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from wellwon.runtime.crm_metrics import CrmMetrics
 from wellwon.runtime.deliver_metrics import DeliverMetrics
 from wellwon.runtime.metrics import Metrics
 
@@ -34,8 +35,9 @@ PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
 @cache
 def samples() -> dict[str, set[str]]:
     """Every sample that a worker can show, with its labels."""
-    everyone: tuple[Metrics | DeliverMetrics, ...] = (Metrics(), DeliverMetrics(["x"]))
-    for metrics in everyone:
+    deliver = DeliverMetrics(["x"])
+    everyone: tuple[Metrics | DeliverMetrics, ...] = (Metrics(), deliver)
+    for metrics in (*everyone, CrmMetrics(deliver.registry, ["x"])):
         for metric in vars(metrics).values():
             if labels := getattr(metric, "_labelnames", ()):
                 metric.labels(*("x" for _ in labels))
@@ -127,6 +129,6 @@ def test_no_deal_and_no_person_is_a_label() -> None:
     labels = set().union(*samples().values())
     assert labels <= {
         *("source", "kind", "rule", "severity", "segment", "transition", "reading", "reason", "partition", "le"),
-        *("days_left", "week", "sink", "answer", "topic"),
+        *("days_left", "week", "sink", "answer", "topic", "crm", "outcome"),
         "generation",  # of Python's garbage collector
     }

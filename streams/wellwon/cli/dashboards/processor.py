@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from wellwon.cli.dashboards import crm
 from wellwon.cli.dashboards.board import STAT, Dashboard, Panel, Row
 
 RATE: Final = "[$__rate_interval]"
@@ -16,7 +17,7 @@ def _within(share: float, metric: str, *by: str) -> str:
 DASHBOARD: Final = Dashboard(
     name="processor",
     title="Processor",
-    description="The workers: lag, throughput, latency, state, dead letters, sinks, recovery.",
+    description="The workers: lag, throughput, latency, state, dead letters, sinks, CRM, recovery.",
     variables={"instance": ("wellwon_worker_ready", "instance")},
     since="now-1h",
     rows=(
@@ -303,5 +304,6 @@ DASHBOARD: Final = Dashboard(
                 ),
             ),
         ),
+        crm.ROW,
     ),
 )
