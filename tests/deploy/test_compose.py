@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,8 +16,8 @@ import yaml
 import kafka_broker
 import wellwon
 from wellwon.cli import cli
-from wellwon.runtime import crm_systems
-from wellwon.runtime.settings import Settings
+from wellwon.runtime.settings import OTHERS, Settings
+from wellwon.web.access import TOKEN_LEAST
 
 ROOT = Path(__file__).parent.parent.parent
 # As compose reads it where no variable is set: ${NAME:-default} is the default.
@@ -42,16 +43,63 @@ def mounts(service: dict[str, Any]) -> dict[str, str]:
 def test_compose_reads_it() -> None:
     always = {name for name, service in SERVICES.items() if "profiles" not in service}
     assert set(compose("config", "--services").split()) >= always
+    assert always == {"kafka", "topics", "detect", "rollup", "deliver", "web"}
+
+
+def test_compose_reads_the_demo() -> None:
+    demo = yaml.safe_load(compose("--env-file", "deploy/demo.env", "config"))["services"]
+    assert demo.keys() >= {"demo", "web", "prometheus", "alertmanager", "grafana"}
+    for name in ("detect", "rollup", "deliver", "web", "demo"):
+        assert demo[name]["environment"]["WELLWON_CLOCK"] == "log", name
+    policies = {
+        str(volume) for service in demo.values() for volume in service.get("volumes", ()) if "policy" in str(volume)
+    }
+    assert policies
+    assert all(str(ROOT / "streams/wellwon/simulate/policy.yaml") in policy for policy in policies)
+
+
+def test_profiles_are_those_that_the_file_and_the_readme_tell_of() -> None:
+    profiles = {profile for service in SERVICES.values() for profile in service.get("profiles", ())}
+    assert {"demo", "observability", "salesforce", "hubspot"} <= profiles
+    head = (ROOT / "docker-compose.yml").read_text().partition("x-wellwon")[0]
+    assert all(f"--profile {profile}" in head for profile in profiles - {"demo"})
+    assert all(f"`{name}`" in (ROOT / "README.md").read_text() for name in ("observability", "deploy/demo.env"))
+
+
+def test_everything_that_stays_says_how_it_is() -> None:
+    for name, service in SERVICES.items():
+        if "restart" in service and service not in OURS.values():
+            assert service["healthcheck"]["test"][0] == "CMD", name
+        # What is ours has the image's check, but for what comes to its end.
+        assert ("healthcheck" in service) == ("restart" not in service or service not in OURS.values()), name
+
+
+def test_the_live_page_asks_who_it_is() -> None:
+    environment = SERVICES["web"]["environment"]
+    token = environment["WELLWON_WEB_TOKEN"]
+    assert len(token) >= TOKEN_LEAST
+    assert f"`{token}`" in (ROOT / "README.md").read_text()
+    assert SERVICES["web"]["ports"] == ["127.0.0.1:8080:8080"]
+    assert SERVICES["deliver"]["environment"]["WELLWON_PAGE"] == "http://localhost:8080"
+
+
+def commands(service: dict[str, Any]) -> list[list[str]]:
+    """The commands of ours that a service runs: one, or those of a shell's pipe."""
+    if "entrypoint" not in service:
+        return [service["command"]]
+    (pipe,) = service["command"]
+    return [shlex.split(part)[1:] for part in pipe.split("|")]
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_commands_exist(name: str) -> None:
-    command = cli
-    for word in OURS[name]["command"]:
-        if isinstance(command, click.Group):
-            found = command.get_command(click.Context(command), word)
-            assert found is not None, word
-            command = found
+    for words in commands(OURS[name]):
+        command: click.Command = cli
+        for word in words:
+            if isinstance(command, click.Group):
+                found = command.get_command(click.Context(command), word)
+                assert found is not None, word
+                command = found
 
 
 def test_images_are_pinned() -> None:
@@ -82,7 +130,8 @@ def test_services_wait_for_what_they_need() -> None:
         for needed, how in service.get("depends_on", {}).items():
             assert needed in SERVICES, name
             if how["condition"] == "service_healthy":
-                assert "test" in SERVICES[needed]["healthcheck"]
+                ours = needed in OURS and "HEALTHCHECK" in DOCKERFILE
+                assert SERVICES[needed].get("healthcheck", {}).get("test") or (ours and "restart" in SERVICES[needed])
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -90,7 +139,7 @@ def test_our_settings_are_ones_that_exist_and_hold(name: str, tmp_path: Path) ->
     in_image = dict(re.findall(r"\b(WELLWON_\w+)=(\S+)", DOCKERFILE))
     environment = in_image | OURS[name]["environment"]
     known = {variable for variable, _, _ in Settings.describe()}
-    assert {name for name in environment if not name.startswith(crm_systems.VARIABLE)} <= known
+    assert {name for name in environment if not name.startswith(OTHERS)} <= known
     policy = re.search(r"^COPY (\S+) " + re.escape(environment["WELLWON_POLICY"]), DOCKERFILE, re.M)
     assert policy is not None
     settings = Settings.from_environment(environment | {"WELLWON_POLICY": str(ROOT / policy[1])})
