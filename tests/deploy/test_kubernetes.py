@@ -14,7 +14,10 @@ import yaml
 
 import wellwon
 from wellwon.cli import cli
-from wellwon.runtime.settings import Settings
+from wellwon.policy import load_policy
+from wellwon.policy.people import People
+from wellwon.runtime.settings import Settings, SettingsError
+from wellwon.web.access import Access
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -113,12 +116,33 @@ def test_nothing_here_is_a_secret() -> None:
     assert not [name for kind, name in BASE if kind == "Secret"]
     secret = {item.upper() for item, field in Settings.__dataclass_fields__.items() if field.metadata.get("secret")}
     plain = BASE["ConfigMap", "wellwon"]["data"].keys() | {
-        entry["name"] for workload in WORKLOADS.values() for entry in container(workload).get("env", ())
+        entry["name"]
+        for workload in WORKLOADS.values()
+        for entry in container(workload).get("env", ())
+        if "value" in entry
     }
     assert not {f"WELLWON_{name}" for name in secret} & plain
 
 
-@pytest.mark.parametrize("name", ["detect", "rollup", "deliver"])
+def test_the_live_page_does_not_start_without_knowing_who_looks() -> None:
+    variables = {entry["name"]: entry for entry in container(WORKLOADS["web"])["env"]}
+    token = variables["WELLWON_WEB_TOKEN"]["valueFrom"]["secretKeyRef"]
+    assert token == {"name": "wellwon", "key": "WELLWON_WEB_TOKEN"}, "and not optional"
+    web = variables["WELLWON_WEB"]["value"]
+    data = BASE["ConfigMap", "wellwon"]["data"]
+    settings = Settings.from_environment(
+        data | {"WELLWON_POLICY": str(FOLDER / "base" / "policy.yaml"), "WELLWON_WEB": web}
+    )
+    with pytest.raises(SettingsError, match="nothing says who looks"):
+        Access(settings, People(), load_policy(""))
+    ports = {port["name"]: port["containerPort"] for port in container(WORKLOADS["web"])["ports"]}
+    assert web == f"0.0.0.0:{ports['page']}"
+    assert {"name": "page", "port": 80, "targetPort": "page"} in BASE["Service", "web"]["spec"]["ports"]
+    (way_in,) = BASE["NetworkPolicy", "web"]["spec"]["ingress"]
+    assert way_in["ports"] == [{"protocol": "TCP", "port": "page"}]
+
+
+@pytest.mark.parametrize("name", ["detect", "rollup", "deliver", "web"])
 def test_a_worker_is_probed_found_and_not_drained_all_at_once(name: str) -> None:
     worker = WORKLOADS[name]
     ours, settings = container(worker), BASE["ConfigMap", "wellwon"]["data"]
@@ -132,7 +156,7 @@ def test_a_worker_is_probed_found_and_not_drained_all_at_once(name: str) -> None
     }
     service = BASE["Service", name]
     assert service["spec"]["selector"].items() <= pod(worker)["metadata"]["labels"].items()
-    assert worker["spec"]["serviceName"] == name
+    assert worker["spec"].get("serviceName", name) == name
     budget = BASE["PodDisruptionBudget", name]["spec"]
     assert budget["selector"] == worker["spec"]["selector"]
     assert budget["maxUnavailable"] == 1 < worker["spec"]["replicas"]
@@ -163,7 +187,7 @@ def test_prometheus_finds_the_workers_and_has_the_rules() -> None:
     found = {
         name for (kind, name), one in BASE.items() if kind == "Service" and wanted <= one["metadata"]["labels"].items()
     }
-    assert found == {"detect", "rollup", "deliver"}
+    assert found == {"detect", "rollup", "deliver", "web"}
     (endpoint,) = monitor["spec"]["endpoints"]
     assert all(endpoint["port"] in {port["name"] for port in BASE["Service", name]["spec"]["ports"]} for name in found)
     script = importlib.util.spec_from_file_location("prometheus_rule", FOLDER / "prometheus_rule.py")
