@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -50,36 +48,28 @@ def begun(live: Settings, start: Callable[..., Worker], monkeypatch: pytest.Monk
     return begin
 
 
-def seconds_to_end(worker: Worker) -> float:
-    """How long it takes from SIGTERM to its end."""
-    began = time.monotonic()
-    worker.signal(signal.SIGTERM)
-    until(lambda: worker.exit_code is not None, "it to end", GRACE_S)
-    return time.monotonic() - began
+def how_they_end(workers: list[Worker]) -> dict[str, int | None]:
+    """Tell all to stop, and return their exit codes once they have, in time."""
+    for worker in workers:
+        worker.signal(signal.SIGTERM)
+    until(lambda: all(worker.exit_code is not None for worker in workers), "all to end", GRACE_S)
+    return {worker.settings.instance: worker.exit_code for worker in workers}
 
 
 def test_the_grace_period_is_enough() -> None:
     assert CANCEL_S + STOP_S < LEAVE_S < GRACE_S
 
 
-@pytest.mark.parametrize("name", list(COMMANDS))
-def test_a_command_ends_in_good_order(begun: Callable[..., Worker], name: str) -> None:
-    worker = begun(name).wait_ready()
-    seconds_to_end(worker)
-    assert worker.exit_code == 0, worker.tail()
-
-
-@pytest.mark.parametrize("name", list(COMMANDS))
-def test_a_task_that_ignores_its_cancellation_keeps_no_command(begun: Callable[..., Worker], name: str) -> None:
-    worker = begun(name, STUBBORN).wait_ready()
-    seconds_to_end(worker)
-    assert worker.exit_code == 0, worker.tail()
+@pytest.mark.parametrize("python", [("-m", "wellwon"), (STUBBORN,)], ids=["as-it-is", "stubborn"])
+def test_a_command_ends_in_good_order(begun: Callable[..., Worker], python: tuple[str, ...]) -> None:
+    workers = [begun(name, *python) for name in COMMANDS]
+    for worker in workers:
+        worker.wait_ready()
+    assert how_they_end(workers) == dict.fromkeys(COMMANDS, 0), "\n".join(worker.tail() for worker in workers)
 
 
 def test_told_before_it_has_begun(begun: Callable[..., Worker]) -> None:
-    worker = begun("worker")
-    seconds_to_end(worker)
-    assert worker.exit_code in (0, -signal.SIGTERM)
+    assert how_they_end([begun("worker")])["worker"] in (0, -signal.SIGTERM)
 
 
 def test_a_broker_that_hangs_keeps_no_command(begun: Callable[..., Worker], broker: Broker) -> None:
@@ -88,12 +78,7 @@ def test_a_broker_that_hangs_keeps_no_command(begun: Callable[..., Worker], brok
         worker.wait_ready()
     broker.pause()
     try:
-        for worker in workers:
-            worker.signal(signal.SIGTERM)
-        began = time.monotonic()
-        until(lambda: all(worker.exit_code is not None for worker in workers), "all to end", GRACE_S)
+        codes = how_they_end(workers)
     finally:
         broker.resume()
-    codes = {worker.settings.instance: worker.exit_code for worker in workers}
-    assert set(codes.values()) <= {0, 1}, json.dumps(codes)
-    assert time.monotonic() - began < GRACE_S
+    assert set(codes.values()) <= {0, 1}, codes
