@@ -137,6 +137,13 @@ def test_rejected_rows_go_to_a_side_file(here: Path) -> None:
     assert not (here / "rejected.jsonl").exists()
 
 
+def test_rows_with_the_id_of_another_are_counted(here: Path) -> None:
+    (here / "history.csv").write_text(HISTORY + HISTORY.partition("\n")[2])
+    said = json.loads(backtest("history.csv", "--json").stdout)
+    assert said["history"]["changes"] == 4
+    assert "4 rows have the id of another row of the deal" in " ".join(said["limits"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -147,6 +154,7 @@ def test_rejected_rows_go_to_a_side_file(here: Path) -> None:
             ["history.csv", "--split", "2027-01-01"],
             "--split: the history ends at 2026-03-02T09:00:00Z: nothing is left",
         ),
+        (["history.csv", "--as-of", "2020-01-01"], "--as-of: the history begins at 2026-01-05T09:00:00Z: nothing was"),
         (["history.csv", "--kind", "salesforce-histry"], "salesforce-history"),
         (["nothing.csv"], "nothing.csv"),
         (["history.csv", "--kind", "salesforce-cdc"], "salesforce-cdc are events as they come, not a history"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Told:
         self.deals = {
             deal: [item for _, item in changes]
             for part in range(self.by_deal.parts)
-            for deal, changes in self.by_deal.part(part).deals()
+            for deal, changes in self.by_deal.part(part).deals(Counter())
         }
 
     def rejected(self) -> list[tuple[str, str]]:

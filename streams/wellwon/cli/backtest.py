@@ -92,6 +92,8 @@ def command(
             policy = trained(policy, _watched(feed, bars, stop.is_set), since)
         exports = Exports(chosen, files, view, options, Path(rejects))
         found = _backtest(exports, policy, end, since, fates, workers, bars, stop.is_set)
+    if end is not None and 0 < end < found.info.first_at:
+        raise BadInput(f"--as-of: the history begins at {format_instant(found.info.first_at)}: nothing was known then")
     if not found.info.changes and not found.info.partial:
         why = "".join(f"\n{note}" for note in found.info.notes)
         if not found.info.rows:

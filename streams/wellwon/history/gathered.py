@@ -17,8 +17,11 @@ SHOWN: Final = 8
 class Part(Protocol):
     """Some deals of a history. It may travel to another process."""
 
-    def deals(self) -> Iterator[tuple[str, list[tuple[int, DealItem]]]]:
-        """The deals with their changes, each with the time that the log had told when it came."""
+    def deals(self, left_out: Counter[str]) -> Iterator[tuple[str, list[tuple[int, DealItem]]]]:
+        """The deals with their changes, each with the time that the log had told when it came.
+
+        ``left_out`` counts rows that say nothing, by reason.
+        """
 
 
 class Gathered(Protocol):
@@ -84,6 +87,8 @@ class Followed:
     currencies: Counter[str] = field(default_factory=Counter)
     stages: Counter[str] = field(default_factory=Counter)
     """Changes to stages that no pipeline has."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Rows that say nothing beside the others of their deal, by reason."""
     failures: list[str] = field(default_factory=list)
 
     def take(self, other: Followed) -> None:
@@ -94,6 +99,7 @@ class Followed:
         self.fields.update(other.fields)
         self.currencies.update(other.currencies)
         self.stages.update(other.stages)
+        self.left_out.update(other.left_out)
         self.failures += other.failures
 
 
@@ -121,7 +127,7 @@ def notes(gathered: Gathered, total: Followed, ruleset: Ruleset) -> Iterator[str
         yield f"{total.silent:,} deals have no history in these files: nothing can be said of them"
     if unmapped := gathered.left_out.get("field_not_mapped", 0):
         yield f"{unmapped:,} rows are of fields that the policy does not map: they are not read"
-    if repeated := gathered.left_out.get("repeated_row", 0):
-        yield f"{repeated:,} rows have the id of another row: the last one counts"
+    if repeated := gathered.left_out.get("repeated_row", 0) + total.left_out["repeated_row"]:
+        yield f"{repeated:,} rows have the id of another row of the deal: one of them counts"
     if total.failures:
         yield f"{len(total.failures):,} steps failed, please report: {total.failures[0]}"

@@ -87,7 +87,7 @@ class _Runner:
         """Follow the deals of a part."""
         found, stages, known = Followed(), self.stages, Counter[frozenset[str]]()
         follow, add, end = self.follower.follow, self.counting.add, self.end
-        for deal, changes in part.deals():
+        for deal, changes in part.deals(found.left_out):
             for _, item in changes:
                 if isinstance(item, Change) and (stage := item.values.get("stage")) and stage not in stages:
                     found.stages[stage] += 1

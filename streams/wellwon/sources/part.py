@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,19 +74,22 @@ class Part:
     bulk: Bulk | None = None
     """What of it was edited in bulk."""
 
-    def deals(self) -> Iterator[tuple[str, list[tuple[int, DealItem]]]]:
-        """The deals with their changes, each with the time that the log had told when it came."""
-        for deal, items in self._told(None):
+    def deals(self, left_out: Counter[str]) -> Iterator[tuple[str, list[tuple[int, DealItem]]]]:
+        """The deals with their changes, each with the time that the log had told when it came.
+
+        ``left_out`` counts the rows that say nothing beside the others of their deal, by reason.
+        """
+        for deal, items in self._told(None, left_out):
             if self.bulk is not None:
                 items = marked(deal, items, self.bulk)
             yield deal, [item[1:] for item in items]
 
     def edits(self, keys: frozenset[int]) -> Iterator[Edit]:
         """The changes that may be part of a bulk edit."""
-        for deal, items in self._told(keys):
+        for deal, items in self._told(keys, Counter()):
             yield from edits_of(deal, items, keys)
 
-    def _told(self, keys: frozenset[int] | None) -> Iterator[tuple[str, list[Item]]]:
+    def _told(self, keys: frozenset[int] | None, left_out: Counter[str]) -> Iterator[tuple[str, list[Item]]]:
         if self.format is None:
             yield from self._lines()
             return
@@ -105,6 +109,8 @@ class Part:
             for told in tell(deal, entries, layouts, view):
                 if isinstance(told, Told):
                     items.append(((told.at, deal, len(items)), told.at, told.change(labelled=labelled)))
+                else:
+                    left_out[told.reason] += 1
             yield deal, items
 
     def _lines(self) -> Iterator[tuple[str, list[Item]]]:
