@@ -54,7 +54,8 @@ lock: ## choose the newest allowed versions of everything
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv
 	$(COMPILE) --group build --output-file requirements.lock
 	$(COMPILE) --group build --extra pubsub --constraint requirements.lock --output-file requirements-pubsub.lock
-	$(COMPILE) --group build --group dev --extra pubsub --constraint requirements-pubsub.lock \
+	$(COMPILE) --group build --group compile --extra pubsub --constraint requirements-pubsub.lock --output-file requirements-compile.lock
+	$(COMPILE) --group build --group compile --group dev --extra pubsub --constraint requirements-pubsub.lock \
 		--output-file requirements-dev.lock
 
 # Stamps: each is newer than what it was made from. wellwon is installed in place, so that its code is never stale.

@@ -25,7 +25,7 @@ ENVIRONMENT = ROOT / ".cache" / "bench-venv"
 
 
 def environment() -> Path:
-    """Return the Python of the environment that has the peer and the compiler, made when the lock is newer."""
+    """Return the Python of the environment that has the peer, made when the lock is newer."""
     python = ENVIRONMENT / "bin" / "python"
     stamp = ENVIRONMENT / "complete"
     if not stamp.exists() or stamp.stat().st_mtime < LOCK.stat().st_mtime:
@@ -50,7 +50,7 @@ def throughput(changes: int, rounds: int, only: list[str] | None) -> dict[str, A
 
     contenders = [contender for contender in (RAW, FAUST, QUIX, QUIX_BARE, PLAIN) if not only or contender.name in only]
     if not only or COMPILED in only:
-        contenders.append(compiled_worker(compiled.build(environment())))
+        contenders.append(compiled_worker(compiled.build()))
     with cluster("throughput") as settings:
         log = fill(settings, changes)
         say(f"log: {log.changes:,} changes of {log.value_bytes} bytes, {log.deals:,} deals, {log.clocks} clock records")

@@ -24,6 +24,10 @@ if ! has chromium && ! has chromium-browser && ! has google-chrome; then
   packages+=(chromium)
   say+=('Chromium, which looks at the report of a backtest (apt install chromium; macOS: brew install --cask chromium)')
 fi
+if ! has cc; then
+  packages+=(gcc libc6-dev)
+  say+=('a C compiler, for the compiled core (Debian, Ubuntu: apt install gcc libc6-dev; macOS: xcode-select --install)')
+fi
 if ! has openssl; then
   packages+=(openssl)
   say+=('OpenSSL 3, which signs the certificates of a broker behind TLS (apt or brew install openssl)')

@@ -12,7 +12,7 @@ import pytest
 import wellwon
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ["requirements.lock", "requirements-pubsub.lock", "requirements-dev.lock"]
+LOCKS = ["requirements.lock", "requirements-pubsub.lock", "requirements-compile.lock", "requirements-dev.lock"]
 
 
 def tracked() -> list[Path]:
@@ -98,10 +98,10 @@ def test_every_pin_has_a_hash(lock: str) -> None:
 
 
 def test_the_locks_agree_and_cover_the_dependencies() -> None:
-    runs, extra, tests = (
+    runs, extra, compiles, tests = (
         dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE)) for lock in LOCKS
     )
-    assert runs.items() < extra.items() < tests.items()
+    assert runs.items() < extra.items() < compiles.items() < tests.items()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     names, optional = (
         {re.split(r"[<>=]", name)[0].lower() for name in listed}

@@ -136,7 +136,7 @@ def test_services_wait_for_what_they_need() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_settings_are_ones_that_exist_and_hold(name: str, tmp_path: Path) -> None:
-    in_image = dict(re.findall(r"\b(WELLWON_\w+)=(\S+)", DOCKERFILE))
+    in_image = dict(re.findall(r"\b(WELLWON_\w+)=(\S+)", DOCKERFILE.rpartition("\nFROM ")[2]))
     environment = in_image | OURS[name]["environment"]
     known = {variable for variable, _, _ in Settings.describe()}
     assert {name for name in environment if not name.startswith(OTHERS)} <= known

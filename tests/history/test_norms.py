@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellwon.core.model import Norms
+from wellwon.core.norms import Norms
 from wellwon.core.units import DAY, HOUR, format_instant, parse_instant
 from wellwon.history.norms import WonDeals, figure
 from wellwon.policy import load_policy

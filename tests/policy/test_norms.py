@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.toy_rules import RULES
-from wellwon.core.model import Norms
+from wellwon.core.norms import Norms
 from wellwon.core.units import parse_date
 from wellwon.policy import Policy, PolicyError, compile_policy, load_policy
 from wellwon.policy.norms import Figure, NormsFile, SegmentNorms, age, written

@@ -20,7 +20,7 @@ from wellwon.cli.reading import (
     options_of,
     shown_rejections,
 )
-from wellwon.core.model import Norms
+from wellwon.core.norms import Norms
 from wellwon.core.units import day_of, format_date, format_percent
 from wellwon.history.norms import WonDeals
 from wellwon.policy import Policy, load_policy

@@ -31,19 +31,28 @@ class RuleFailure:
     error: str
 
 
-@dataclass(slots=True)
 class Step:
     """The outcome: the new state, and what the rules that were asked found (None: what held does not hold any more)."""
 
-    state: State
-    findings: dict[str, Finding | None]
-    outcome: str = APPLIED
-    refolded: bool = False
-    commit: int = 0
-    """The save that the item was part of, 0 for none."""
-    failures: tuple[RuleFailure, ...] = ()
-    changed: int = 0
-    """Mask of the parts of the deal (see `rule`) that the item changed."""
+    __slots__ = ("changed", "commit", "failures", "findings", "outcome", "refolded", "state")
+
+    def __init__(
+        self,
+        state: State,
+        findings: dict[str, Finding | None],
+        outcome: str = APPLIED,
+        refolded: bool = False,
+        commit: int = 0,
+    ) -> None:
+        self.state = state
+        self.findings = findings
+        self.outcome = outcome
+        self.refolded = refolded
+        self.commit = commit
+        """The save that the item was part of, 0 for none."""
+        self.failures: tuple[RuleFailure, ...] = ()
+        self.changed = 0
+        """Mask of the parts of the deal (see `rule`) that the item changed."""
 
     @property
     def wake_at(self) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wellwon.core.calendar import FiscalCalendar
+from wellwon.core.norms import NO_NORMS, Norms
 
 if TYPE_CHECKING:
     from wellwon.core.rule import Check
@@ -89,24 +90,6 @@ class Pipeline:
 
 
 @dataclass(frozen=True, slots=True)
-class Norms:
-    """A segment's figures from its own history; a figure counts from ``min_wins`` wins on."""
-
-    wins: int = 0
-    discount_p75: int | None = None
-    """75th percentile of the discount on wins outside the window, hundredths of a point."""
-    stage_days_median: dict[str, int] = field(default_factory=dict)
-    days_to_won_p10: dict[str, int] = field(default_factory=dict)
-
-    MIN_WINS = 20  # below this a percentile is an anecdote (patterns.md, "norm")
-
-    @property
-    def discount(self) -> int | None:
-        """The discount norm, or None for ``insufficient_history``."""
-        return self.discount_p75 if self.wins >= self.MIN_WINS else None
-
-
-@dataclass(frozen=True, slots=True)
 class ActiveRule:
     """A rule as it runs for one segment and deal type: its parameters and its mode."""
 
@@ -145,7 +128,7 @@ class Segment:
     rules: dict[str, tuple[ActiveRule, ...]]
     """Rules that are not off, in registry order, by deal type."""
     window_days: int
-    norms: Norms = Norms()
+    norms: Norms = NO_NORMS
     amount_min: int | None = None
     amount_max: int | None = None
     currency: str | None = None

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from wellwon.core.calendar import FiscalCalendar, Period
 from wellwon.core.deal import Deal
-from wellwon.core.model import ACTIVITIES, ALERT, BOTH_WAYS, COMMIT, OPEN, OUTBOUND, Norms, Ruleset, Segment, Stage
+from wellwon.core.model import ACTIVITIES, ALERT, BOTH_WAYS, COMMIT, OPEN, OUTBOUND, Ruleset, Segment, Stage
+from wellwon.core.norms import Norms
 
 # --- the parts of a deal that a rule may read -----------------------------------------------------------------
 

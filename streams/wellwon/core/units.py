@@ -121,7 +121,7 @@ def _thousandths(text: str) -> int:
     return _parse_scaled(text, 3)
 
 
-def _written(value: str | int | float) -> str:
+def _written(value: object) -> str:
     """A number as it was written: 1.005 is not 1.00499..."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError(f"{value!r} is not a number")
@@ -130,12 +130,12 @@ def _written(value: str | int | float) -> str:
     return str(value)[: NUMBER_MAX + 1]
 
 
-def parse_money(value: str | int | float) -> int:
+def parse_money(value: object) -> int:
     """Hundredths of the currency."""
     return _hundredths(value if type(value) is str else _written(value))
 
 
-def parse_percent(value: str | int | float) -> int:
+def parse_percent(value: object) -> int:
     """Hundredths of a point; 0..100 on the wire, wider values are refused."""
     bp = _hundredths(value if type(value) is str else _written(value))
     if not -100_000 <= bp <= 10_000:
@@ -143,7 +143,7 @@ def parse_percent(value: str | int | float) -> int:
     return bp
 
 
-def parse_quantity(value: str | int | float) -> int:
+def parse_quantity(value: object) -> int:
     """Thousandths of a unit."""
     return _thousandths(value if type(value) is str else _written(value))
 

@@ -11,8 +11,9 @@ import orjson
 
 from wellwon.core.deal import Deal
 from wellwon.core.engine import restore
-from wellwon.core.model import OPEN, Norms, Ruleset
+from wellwon.core.model import OPEN, Ruleset
 from wellwon.core.moves import READ_AGAIN
+from wellwon.core.norms import Norms
 from wellwon.core.output import Output
 from wellwon.core.partition import Partition
 from wellwon.core.state import decode_state

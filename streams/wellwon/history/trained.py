@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from wellwon.core.model import Norms
+from wellwon.core.norms import Norms
 from wellwon.history.norms import WonDeals
 from wellwon.history.replay import Change
 from wellwon.policy import Policy

@@ -10,8 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from wellwon.core.deal import Deal
-from wellwon.core.model import BEST_CASE, COMMIT, DELETED, LOST, OPEN, WON, Norms, Ruleset, Segment
+from wellwon.core.model import BEST_CASE, COMMIT, DELETED, LOST, OPEN, WON, Ruleset, Segment
 from wellwon.core.moves import COUNTS, FIRST, SCOPE_SAME, WHY
+from wellwon.core.norms import Norms
 from wellwon.core.rule import (
     ACTED,
     AMOUNT,

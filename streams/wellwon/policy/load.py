@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wellwon.core.model import NOT_FED, Norms
+from wellwon.core.model import NOT_FED
+from wellwon.core.norms import Norms
 from wellwon.core.rule import RuleSpec
 from wellwon.policy.check import check_meaning, open_stages, segment_names
 from wellwon.policy.delivery import as_crm, as_delivery

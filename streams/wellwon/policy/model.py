@@ -13,7 +13,8 @@ import msgspec
 
 from wellwon.core.calendar import FiscalCalendar, Kind, Pattern, Weekday
 from wellwon.core.items import USER
-from wellwon.core.model import BEST_CASE, CLOSED, COMMIT, NOT_FED, OFF, OMITTED, PIPELINE, Norms
+from wellwon.core.model import BEST_CASE, CLOSED, COMMIT, NOT_FED, OFF, OMITTED, PIPELINE
+from wellwon.core.norms import Norms
 from wellwon.core.rule import FED, RuleSpec, param_fields
 from wellwon.policy.delivery import Crm, Delivery
 from wellwon.policy.norms import NormsFile

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from wellwon.core.model import Norms
+from wellwon.core.norms import Norms
 from wellwon.core.units import format_date, format_percent
 from wellwon.policy.forms import Day, Mapping, Number, Percent, Section
 from wellwon.policy.problem import did_you_mean

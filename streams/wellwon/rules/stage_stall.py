@@ -29,8 +29,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellwon.core.deal import Deal
-from wellwon.core.model import OPEN, Norms
+from wellwon.core.model import OPEN
 from wellwon.core.moves import CORRECTION
+from wellwon.core.norms import Norms
 from wellwon.core.rule import INFO, IS_OPEN, STAGE, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import DAY
 from wellwon.rules import reading

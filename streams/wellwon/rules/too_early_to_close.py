@@ -30,8 +30,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellwon.core.items import USER
-from wellwon.core.model import COMMIT, OPEN, Norms
+from wellwon.core.model import COMMIT, OPEN
 from wellwon.core.moves import COUNTS, Move
+from wellwon.core.norms import Norms
 from wellwon.core.rule import CATEGORY, DATE, INFO, IS_OPEN, STAGE, STATUS, TIME, WARNING, Finding, View, param, rule
 from wellwon.core.units import format_date
 from wellwon.rules import reading
