@@ -26,7 +26,7 @@ from wellwon.simulate.organisation import policy_text
 
 WARM_UP_S = 5
 """A broker that has just started compiles itself first; what it delays in these seconds is not counted."""
-GRACE_S = 10.0
+GRACE_S = 60.0
 
 
 class _One:
