@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.units import DAY, parse_instant
 from wellwon.history.replay import Replay
 from wellwon.history.report.data import as_dict
+from wellwon.history.report.page import page
 from wellwon.history.run import follow_all
 from wellwon.history.tally import Tally
 from wellwon.policy import compile_text, load_policy
@@ -124,9 +126,15 @@ def test_shadow_and_off(simulated: tuple[Path, str]) -> None:
     file, policy = simulated
     changed = f"{policy}\nrules: {{bulk-push: shadow, period-end-load: off}}\n"
     tally, info = follow_all(source(file, changed), load_policy(changed), partial(Tally, since=0), workers=1)
-    said = as_dict(tally.result(info))["owners_and_teams"]
+    found = tally.result(info)
+    said = as_dict(found)["owners_and_teams"]
     assert "period-end-load" not in said
     pushed = said["bulk-push"]
     assert pushed["alerts"] == pushed["messages"] == pushed["messages_in_shadow"] == sum(pushed["periods"].values()) > 0
     assert said["discount-concentration"]["messages_in_shadow"] == 0
     assert said["discount-concentration"]["severities"] == {"warning": said["discount-concentration"]["alerts"]}
+    report = page(found)
+    assert "Owners and teams</h2>" in report
+    assert said["bulk-push"]["said"] in report
+    assert "Owners and teams</h2>" not in page(replace(found, info=replace(info, partial=True)))
+    assert "takes all deals" in page(replace(found, info=replace(info, partial=True)))

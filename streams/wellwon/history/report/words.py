@@ -211,7 +211,8 @@ def group_sentence(group: GroupResult) -> str:
     if not group.alerts:
         return "It did not hold in this history."
     periods = ", ".join(f"{period} {count:,}" for period, count in group.periods.items())
-    return f"It held {group.alerts:,} times, by period: {periods}."
+    times = "once" if group.alerts == 1 else f"{group.alerts:,} times"
+    return f"It held {times}, by period: {periods}."
 
 
 def became_words(result: RuleResult) -> str:
