@@ -109,6 +109,44 @@ def test_ingest_worker_doctor(site: Callable[[str], Site]) -> None:
     assert {"WELLWON_PARTITIONS=2" in verdict["remedy"] for verdict in wrong} == {True}
 
 
+def test_partitions_are_added_and_a_deal_is_forgotten(site: Callable[[str], Site]) -> None:
+    wellwon = site("cli-at-rest")
+    deal = life()[0]["opportunity_id"]
+    sent = wellwon("ingest", "changes", "-", "--clock", stdin="".join(json.dumps(event) + "\n" for event in life()))
+    assert sent.code == 0, sent.error
+    worker = live.Worker(replace(wellwon.settings, clock="log")).start()
+    try:
+        worker.wait_ready()
+        live.wait_for_the_end(wellwon.settings)
+        for command in (("topics", "repartition", "5"), ("forget", "--deal", deal)):
+            early = wellwon(*command)
+            assert (early.code, "1 of `wellwon worker`" in early.error) == (1, True)
+    finally:
+        worker.stop()
+
+    more = wellwon("topics", "repartition", "5")
+    assert (more.code, more.error) == (0, "")
+    assert "2 to 5 partitions: " in more.output
+    assert "set WELLWON_PARTITIONS=5" in more.output
+    assert json.loads(wellwon("topics", "repartition", "5", "--json").output) == {"partitions": 5, "unread": 0}
+    assert wellwon("topics", "repartition", "1").code == 1
+    wellwon = Site(replace(wellwon.settings, partitions=5))
+    assert wellwon("topics", "verify").code == 0
+    assert "1 deals; a worker would start" in wellwon("doctor").output
+
+    gone = wellwon("forget", "--deal", deal)
+    assert (gone.code, gone.error) == (0, "")
+    assert "cli-at-rest.detect-state: 1 record deleted" in gone.output
+    assert "what came in stays, for about 7 days" in gone.output
+    assert "0 deals; a worker would start" in wellwon("doctor").output
+    assert json.loads(wellwon("forget", "--deal", deal, "--logs", "--json").output)["cut_off"] == {
+        topics.CHANGES: len(life())
+    }
+    assert wellwon("forget", "--owner", "nobody").output.startswith("nothing is kept about it")
+    for wrong in ((), ("--deal", "a", "--owner", "b"), ("--deal", "a", "--also", "b")):
+        assert wellwon("forget", *wrong).code == 2
+
+
 def live_and_replayed(wellwon: Site, lines: str) -> None:
     """A deal is explained from the running system as from its history."""
     deal = life()[0]["opportunity_id"]

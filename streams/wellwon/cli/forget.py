@@ -60,6 +60,8 @@ def command(deal: str, owner: str, also: tuple[str, ...], logs: bool, as_json: b
         click.echo(f"{settings.topic(name)}: {', '.join(said)}")
     if not done.deleted and not done.rewritten:
         click.echo("nothing is kept about it")
+    elif not (done.deleted | done.rewritten).keys().isdisjoint(erasure.STATES):
+        click.echo("states as they were leave Kafka's disks with the next compaction, within 9 days")
     click.echo(f"{counted(done.checkpoints, 'checkpoint')} deleted on this machine")
     for name, kept in days.items():
-        click.echo(f"{name}: what came in is kept for {kept} days (--logs cuts it off)")
+        click.echo(f"{name}: what came in stays, for about {kept} days; --logs cuts it off")

@@ -21,7 +21,7 @@ from wellwon.runtime.settings import Settings
 
 ANSWER_S: Final = 30.0
 QUIET: Final = {"log_level": 4}
-"""An administrator's connection notes each time that it is let go of; a command's user cannot do anything about it."""
+"""Connections tell of partitions that were added, and that they are let go of: no news to who runs the command."""
 
 
 def must_be_at_rest(settings: Settings, groups: Mapping[str, str]) -> None:
@@ -59,7 +59,7 @@ class Group:
 
     def __init__(self, settings: Settings, group: str) -> None:
         self._settings = settings
-        self._consumer = Consumer(librdkafka(settings) | {"group.id": group, "enable.auto.commit": False})
+        self._consumer = Consumer(librdkafka(settings) | QUIET | {"group.id": group, "enable.auto.commit": False})
 
     def __enter__(self) -> Group:
         return self
@@ -90,6 +90,7 @@ class Reading:
         self._settings = settings
         self._consumer = Consumer(
             librdkafka(settings)
+            | QUIET
             | {
                 "group.id": f"{settings.group}-at-rest",  # librdkafka wants one; it is never joined
                 "enable.auto.commit": False,

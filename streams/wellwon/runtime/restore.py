@@ -35,10 +35,16 @@ MOVE = (
 
 def partitions_differ(settings: Settings, topic: str, has: int) -> tuple[str, str]:
     """Say that the change topic has other partitions than declared, and what to do about it."""
-    return (
-        f"{topic} has {has} partitions, declared are {settings.partitions}",
+    wanted = settings.partitions
+    said = f"{topic} has {has} partitions, declared are {wanted}"
+    if has < wanted:
+        return said, (
+            f"WELLWON_PARTITIONS={has}; or stop the workers and what feeds them, and run `wellwon topics repartition"
+            f" {wanted}`"
+        )
+    return said, (
         f"if it always had {has}, or `wellwon topics repartition` gave them: WELLWON_PARTITIONS={has}. If they were"
-        f" added otherwise: {MOVE.format(has)}",
+        f" added otherwise: {MOVE.format(has)}"
     )
 
 
