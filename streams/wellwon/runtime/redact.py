@@ -14,8 +14,9 @@ import msgspec
 import orjson
 
 from wellwon.core.facts import Batch, read
-from wellwon.core.items import POLICY, Change
+from wellwon.core.items import POLICY
 from wellwon.core.state import PREFIX, decode_state, encode_state, read_prefix
+from wellwon.core.stored import decode_tail, encode_change
 from wellwon.deliver import store
 from wellwon.deliver.cards import DigestCard
 from wellwon.deliver.state import DealFile, Message, Page
@@ -119,7 +120,8 @@ class Redaction:
     def _state(self, value: bytes) -> bytes:
         state, prefix = decode_state(value), read_prefix(value)
         state.base = _encode(self._clean(_decode(state.base)))
-        state.tail = _decode(_encode(self._clean(_decode(_encode(state.tail)))), type=tuple[Change, ...])
+        changes = [self._clean(_decode(encode_change(change))) for change in state.tail]
+        state.tail = decode_tail(msgspec.Raw(_encode(changes)))
         return encode_state(state, epoch=prefix.epoch, generation=prefix.generation, offset=prefix.offset)
 
     def _stored(self, value: bytes) -> bytes:

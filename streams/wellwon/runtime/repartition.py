@@ -104,7 +104,11 @@ def repartition(settings: Settings, wanted: int) -> Moved | None:
                 " web, `wellwon policy apply`), and run the command again: it goes on where it was"
             )
     if known is not None:
-        _remember(writing, settings, known, ends)
+        generation = max(part.generation for part in parts.values())
+        for number, end in ends.items():  # in each partition, time and policy, and that what the log held is read
+            control = encode_control(known, epoch=settings.epoch, generation=generation, offset=end - 1)
+            writing.put(topics.STATE, number, CONTROL_KEY, control)
+        writing.confirm()
     _name(writing, Lineage(changes_id, wanted, settings.epoch), wanted)
     deals = {key for part in parts.values() for key in _deals(part)}
     return Moved(before, len(deals), moved, sum(not record.is_control for record in unread))
@@ -251,11 +255,3 @@ def _of_no_offset(value: bytes) -> bytes:
     """A state that no record of its new partition has touched yet."""
     version, epoch, generation, _, wake_at = PREFIX.unpack_from(value)
     return PREFIX.pack(version, epoch, generation, -1, wake_at) + value[PREFIX.size :]
-
-
-def _remember(writing: Writing, settings: Settings, known: Control, ends: dict[int, int]) -> None:
-    """Let each partition know time and policy, and that what the log held is read."""
-    for number, end in ends.items():
-        control = encode_control(known, epoch=settings.epoch, generation=0, offset=end - 1)
-        writing.put(topics.STATE, number, CONTROL_KEY, control)
-    writing.confirm()

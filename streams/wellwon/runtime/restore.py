@@ -159,6 +159,7 @@ def as_written(settings: Settings, state: str) -> dict[int, Restored]:
             found = results[partition] = Restored(end=end)
             if start < end:
                 _read_tail(consumer, topic, partition, start, found)
+            _by_whom(settings, topic, found)
         return results
     finally:
         consumer.close()
