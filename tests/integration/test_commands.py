@@ -140,7 +140,8 @@ def test_partitions_are_added_and_a_deal_is_forgotten(site: Callable[[str], Site
     assert "what came in stays, for about 7 days" in gone.output
     assert "0 deals; a worker would start" in wellwon("doctor").output
     assert json.loads(wellwon("forget", "--deal", deal, "--logs", "--json").output)["cut_off"] == {
-        topics.CHANGES: len(life())
+        topics.CHANGES: len(life()),
+        topics.REREADS: 1,
     }
     assert wellwon("forget", "--owner", "nobody").output.startswith("nothing is kept about it")
     for wrong in ((), ("--deal", "a", "--owner", "b"), ("--deal", "a", "--also", "b")):

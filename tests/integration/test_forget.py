@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from confluent_kafka import KafkaException
 from kafka.admin import ConfigResource
 
 from fakes import web as fake
@@ -307,3 +308,10 @@ def test_a_dead_letter_that_was_dismissed_stays_so(live: Settings) -> None:
     forget(live, Redaction(deal="deal-1"))
     left = list(deadletters.read(live))
     assert [(letter.key, letter.closed is not None) for letter in left] == [(b"deal-2", False), (b"deal-3", True)]
+
+
+def test_a_topic_that_is_not_there_is_none_of_which_nothing_was_read(live: Settings) -> None:
+    with Group(live, live.group) as reader:
+        assert reader.committed(topics.CHANGES) == {}
+        with pytest.raises(KafkaException, match="Unknown topic"):
+            reader.committed("no-such-topic")
