@@ -107,8 +107,8 @@ class Subscriber:
 
     async def __aexit__(self, *error: object) -> None:
         await self._channel.close()
-        self._positions.close()
-        self._writer.close()
+        await asyncio.to_thread(self._positions.close)  # a save that was under way is awaited
+        await asyncio.to_thread(self._writer.close)
 
     async def run(self) -> None:
         """Read until cancelled. Raises `CannotSubscribe`, and KafkaError when it cannot be told where to begin."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from wellwon.runtime.settings import Settings
 
 GROUP: Final = "wellwon-receive-"
+WAIT_MS: Final = 10_000
+"""Kafka's client waits for a coordinator without an end unless it is told one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,11 @@ class Position:
 
 
 class Positions:
-    """Keeps the position of one source. Its calls block."""
+    """Keeps the position of one source. Its calls block, for `WAIT_MS` at most, and may come from several threads."""
 
     def __init__(self, settings: Settings, source: str) -> None:
         """Raises `NoTopic`."""
+        self._one_at_a_time = threading.Lock()
         self._part = TopicPartition(settings.topic(topics.RAW + source), 0)
         self._consumer = KafkaConsumer(
             **kafka_python(settings),
@@ -61,14 +65,17 @@ class Positions:
 
     def load(self) -> Position | None:
         """What was kept last; None at the first start. Raises KafkaError."""
-        found = self._consumer.committed(self._part, metadata=True)
+        with self._one_at_a_time:
+            found = self._consumer.committed(self._part, metadata=True, timeout_ms=WAIT_MS)
         return Position.decode(found.metadata) if found is not None and found.metadata else None
 
     def save(self, position: Position) -> None:
         """Keep a position. Raises KafkaError."""
-        end = self._consumer.end_offsets([self._part])[self._part]
-        self._consumer.commit({self._part: OffsetAndMetadata(end, position.encode(), -1)})
+        with self._one_at_a_time:
+            end = self._consumer.end_offsets([self._part], timeout_ms=WAIT_MS)[self._part]
+            self._consumer.commit({self._part: OffsetAndMetadata(end, position.encode(), -1)}, timeout_ms=WAIT_MS)
 
     def close(self) -> None:
         """Let go of Kafka."""
-        self._consumer.close(autocommit=False)
+        with self._one_at_a_time:
+            self._consumer.close(autocommit=False)
