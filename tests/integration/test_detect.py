@@ -138,7 +138,8 @@ def test_a_worker_whose_dead_letters_are_refused_stops_before_it_commits(live: S
 def test_other_partitions_than_declared_are_told(live: Settings, start: Start) -> None:
     worker = start(replace(live, partitions=7)).wait_ready()
     name = live.topic(topics.CHANGES)
-    told = f"WARNING {name} has {live.partitions} partitions, declared are 7: WELLWON_PARTITIONS={live.partitions}; or stop"
+    has = live.partitions
+    told = f"WARNING {name} has {has} partitions, declared are 7: WELLWON_PARTITIONS={has}; or stop"
     assert told in worker.tail()
     assert worker.stop() == 0
 
