@@ -215,7 +215,7 @@ async def _produce(settings: Settings, outputs: list[Output]) -> float:
     failed: list[BaseException] = []
     outlet = Outlet(settings, failed.append)
     changelog = Changelog(0, 0, 0)
-    pipeline = Pipeline(lambda entry: outlet.states(entry, changelog))
+    pipeline = Pipeline(lambda lot, written: outlet.states(changelog, lot, written))
     assert threading.current_thread() is threading.main_thread()
     began = time.thread_time()
     for output in outputs:
