@@ -22,7 +22,7 @@ demo: .venv/runs ## the last days of a simulated quarter, in a minute; needs no 
 
 test: .venv/tests ## everything, on a real Kafka broker and a real Prometheus
 	@tests/system-packages.sh
-	$(BIN)/pytest --numprocesses 3 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: .venv/tests ## style, types, and that generated files are fresh
 	$(BIN)/ruff check
