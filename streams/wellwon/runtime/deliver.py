@@ -240,8 +240,9 @@ class Deliver(Member):
         """Send nothing more, give what is being sent half a session to be answered, then let it become durable."""
         self.suspended = True
         self.crm.let_go()
-        await self.dispatch.drain(self.settings.session_seconds / 2)
-        await super().drain()
+        for _ in range(2):  # an attempt that was not durable yet goes out once it is: wait for those as well
+            await self.dispatch.drain(self.settings.session_seconds / 4)
+            await super().drain()
 
     def _awake(self) -> None:
         """Raise Superseded after a sleep so long that the group may have given the partitions to another worker.
