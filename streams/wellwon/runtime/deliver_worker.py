@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import gc
 import logging
-import sys
 
 from kafka.errors import KafkaError
 
 from wellwon.deliver.directory import Directory
-from wellwon.policy import PolicyError
 from wellwon.runtime import crm_systems, logs, serving, sinks, topics
 from wellwon.runtime.deliver import Deliver
 from wellwon.runtime.directory_files import read_directory
@@ -70,12 +68,7 @@ def run(settings: Settings) -> int:
 
 def main() -> None:
     """Run a deliver worker with the settings of the environment."""
-    try:
-        code = run(Settings.from_environment())
-    except (SettingsError, PolicyError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(2)
-    serving.leave(code)
+    serving.as_process(run)
 
 
 if __name__ == "__main__":

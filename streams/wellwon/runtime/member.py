@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -63,7 +64,7 @@ def new_app(settings: Settings, group: str) -> faust.App:
     )
 
 
-class Member:
+class Member(ABC):
     """See the module. Subclasses take slices, restore, and say what is under way."""
 
     gather_s = 0.0
@@ -82,13 +83,13 @@ class Member:
         self._revocations = 0
         self.app.on_rebalance_complete.connect(self._on_assigned)
 
+    @abstractmethod
     def pipelines(self) -> Iterable[Pipeline]:
         """What is under way."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def take_over(self) -> None:
         """Restore what was gained, and go on by `resume`."""
-        raise NotImplementedError
 
     def new_outlet(self) -> Outlet:
         """The producers of this worker."""

@@ -15,11 +15,13 @@ from typing import Any, NoReturn, TypeVar
 from confluent_kafka import KafkaException
 
 from wellwon.core.state import NewerState
+from wellwon.policy import PolicyError
 from wellwon.runtime import upkeep
 from wellwon.runtime.endpoint import Endpoint
 from wellwon.runtime.member import Member
 from wellwon.runtime.outlet import DeliveryFailed
 from wellwon.runtime.restore import Refused
+from wellwon.runtime.settings import Settings, SettingsError
 from wellwon.runtime.zombies import Superseded
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,16 @@ def leave(code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def as_process(run: Callable[[Settings], int]) -> NoReturn:
+    """Run with the settings of the environment, and end the process with the exit code; 2 where settings are wrong."""
+    try:
+        code = run(Settings.from_environment())
+    except (SettingsError, PolicyError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+    leave(code)
 
 
 def leave_in_time() -> None:

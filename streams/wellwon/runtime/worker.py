@@ -6,20 +6,20 @@ import asyncio
 import contextlib
 import gc
 import logging
-import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from kafka.errors import KafkaError
 
 from wellwon.core.partition import Partition
-from wellwon.policy import PolicyError, compile_text
+from wellwon.policy import compile_text
 from wellwon.runtime import logs, restore, serving, topics, upkeep
 from wellwon.runtime.detect import Detect
 from wellwon.runtime.endpoint import Endpoint
 from wellwon.runtime.owned import Core
 from wellwon.runtime.policy_file import read_policy
-from wellwon.runtime.settings import Settings, SettingsError
+from wellwon.runtime.settings import Settings
 from wellwon.runtime.zombies import Superseded
 
 log = logging.getLogger(__name__)
@@ -98,12 +98,7 @@ def run(settings: Settings, build: Build = build_detect) -> int:
 
 def main(build: Build = build_detect) -> None:
     """Run a worker with the settings of the environment."""
-    try:
-        code = run(Settings.from_environment(), build)
-    except (SettingsError, PolicyError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(2)
-    serving.leave(code)
+    serving.as_process(partial(run, build=build))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
@@ -123,12 +122,7 @@ def run(settings: Settings) -> int:
 
 def main() -> None:
     """Run the server with the settings of the environment."""
-    try:
-        code = run(Settings.from_environment())
-    except (SettingsError, PolicyError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(2)
-    serving.leave(code)
+    serving.as_process(run)
 
 
 if __name__ == "__main__":
