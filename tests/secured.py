@@ -6,8 +6,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -19,6 +21,7 @@ from confluent_kafka.admin import (
 )
 
 from kafka_broker import free_port
+from live import until
 
 SHA_256, SHA_512 = ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512
 PLAIN_PASSWORD = "pl41n-s3cret"
@@ -103,17 +106,37 @@ def _one_line(pem: Path) -> str:
     return " ".join(pem.read_text().split("\n")).strip()
 
 
-def set_password(bootstrap: str, user: str, password: str, mechanism: ScramMechanism) -> None:
-    """Give a user a password, beside those of other mechanisms."""
+def set_password(bootstrap: str, doors: Doors, user: str, password: str, mechanism: ScramMechanism) -> None:
+    """Give a user a password, beside those of other mechanisms, and wait until it opens the door."""
     credential = ScramCredentialInfo(mechanism, 4096)
     change = UserScramCredentialUpsertion(user, credential, password.encode())
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for done in admin.alter_user_scram_credentials([change]).values():
         done.result(30)
+    until(lambda: _opens(doors, user, password, mechanism), f"the password of {user} to be known")
+
+
+def _opens(doors: Doors, user: str, password: str, mechanism: ScramMechanism) -> bool:
+    """The broker answers before it has learned the password from the log of its cluster."""
+    guest = AdminClient(
+        {
+            "bootstrap.servers": doors.sasl,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": mechanism.name.replace("_", "-"),
+            "sasl.username": user,
+            "sasl.password": password,
+            "log_level": 0,
+        }
+    )
+    try:
+        guest.list_topics(timeout=1)
+    except KafkaException:
+        return False
+    return True
 
 
 def allow(bootstrap: str, user: str, kind: ResourceType, prefix: str, *operations: AclOperation) -> None:
-    """Give a user rights to everything whose name begins with ``prefix``."""
+    """Give a user rights to everything whose name begins with ``prefix``, and wait until they count."""
     rules = [
         AclBinding(kind, prefix, ResourcePatternType.PREFIXED, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
         for operation in operations
@@ -121,3 +144,7 @@ def allow(bootstrap: str, user: str, kind: ResourceType, prefix: str, *operation
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for done in admin.create_acls(rules).values():
         done.result(30)
+    given = AclBindingFilter(
+        kind, prefix, ResourcePatternType.PREFIXED, f"User:{user}", "*", AclOperation.ANY, AclPermissionType.ALLOW
+    )
+    until(lambda: set(rules) <= set(admin.describe_acls(given).result(30)), f"the rights of {user} to be known")

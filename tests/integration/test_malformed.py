@@ -24,7 +24,7 @@ def test_each_is_a_dead_letter_and_the_worker_goes_on(live: Settings, start: Cal
     wait_for_the_end(live)
     applied = worker.metrics()["wellwon_changes_total"]
     assert worker.stop() == 0
-    found, expected = oracle.found(live), oracle.expected(live, oracle.real_core())
+    expected, found = oracle.expected(live, oracle.real_core()), oracle.taken_up(live, oracle.real_core())
     letters = len(read(live, topics.DEAD_LETTERS))
     assert letters + applied == (every + 1) * len(good), "spoilt where nobody reads, a record is still a good one"
     assert letters > 0.99 * BAD

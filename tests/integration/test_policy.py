@@ -73,7 +73,7 @@ def test_an_edit_opens_alerts_and_taken_back_it_closes_them(live: Settings, star
     assert told(live) == {("opened", "policy"): 20, ("resolved", "policy"): 20}
 
     assert worker.stop() == 0
-    expected, found = oracle.expected(live, oracle.real_core(LAX)), oracle.found(live)
+    expected, found = oracle.expected(live, oracle.real_core(LAX)), oracle.taken_up(live, oracle.real_core(LAX))
     assert found.alerts == expected.alerts
     assert found.states == expected.states
 

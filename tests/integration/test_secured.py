@@ -65,7 +65,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("secured")
     doors = secured.doors(folder / "keys")
     with kafka_broker.running(folder / "kafka", more=doors.config) as broker:
-        secured.set_password(broker.bootstrap, USER, PASSWORD, secured.SHA_512)
+        secured.set_password(broker.bootstrap, doors, USER, PASSWORD, secured.SHA_512)
         for user in (USER, "plain", "CN=machine"):
             for kind, operations in RIGHTS.items():
                 secured.allow(broker.bootstrap, user, kind, "secured", *operations)
@@ -227,7 +227,7 @@ def test_a_password_is_changed_while_a_worker_works(
     guarded: Guarded, tmp_path: Path, start: Callable[..., live.Worker]
 ) -> None:
     """The second credential of the user first, then the worker, then the first is withdrawn."""
-    secured.set_password(guarded.bootstrap, "rotating", "first", secured.SHA_512)
+    secured.set_password(guarded.bootstrap, guarded.doors, "rotating", "first", secured.SHA_512)
     for kind, operations in RIGHTS.items():
         secured.allow(guarded.bootstrap, "rotating", kind, "secured", *operations)
     settings = guarded.settings("secured-rotated", tmp_path, kafka_user="rotating", kafka_password="first")
@@ -237,10 +237,10 @@ def test_a_password_is_changed_while_a_worker_works(
     live.produce(inside, deals(2))
     live.wait_for_the_end(inside)
 
-    secured.set_password(guarded.bootstrap, "rotating", "second", secured.SHA_256)
+    secured.set_password(guarded.bootstrap, guarded.doors, "rotating", "second", secured.SHA_256)
     worker.signal(signal.SIGTERM)
     heir = start(replace(settings, kafka_password="second", kafka_sasl="SCRAM-SHA-256")).wait_ready()
-    secured.set_password(guarded.bootstrap, "rotating", "third", secured.SHA_512)
+    secured.set_password(guarded.bootstrap, guarded.doors, "rotating", "third", secured.SHA_512)
     live.produce(inside, deals(4))
     live.wait_for_the_end(inside)
     assert heir.stop() == 0
