@@ -11,7 +11,7 @@ most likely a placeholder, and the forecast takes it for a promise.
 ## Example
 ```timeline
 2026-07-06 10:00  created stage="Negotiation/Review" close_date=2026-09-30 by=anna   .
-2026-08-05 10:00  ! last-day-parking info
+2026-08-05 10:01  ! last-day-parking info
 2026-08-20 10:00  close_date=2026-09-18 by=anna    resolved last-day-parking cleared
 ```
 
@@ -63,8 +63,8 @@ def RULE(view: View, params: Params) -> Finding | None:
     dated_at = deal.dates[-1].at if deal.dates else deal.first_at
     since = max(deal.acted_at, dated_at, deal.first_at)
     parked_at = since + params.days * DAY
-    if view.at < parked_at:
-        view.wakes_at(parked_at)
+    if view.at <= parked_at:
+        view.wakes_at(parked_at + 1)  # longer than that, not as long as that
         return None
     if not since:
         return None

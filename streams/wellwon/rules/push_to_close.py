@@ -5,7 +5,7 @@ Inside the window, on a deal dated in this period: three or more acts of at leas
 apart, among them a concession, a re-dating, or touches without an answer. Acts are, strongest first: a concession (the
 discount raised by 3 points, or the amount cut by 5 % at the same scope, nothing in return); a pull-in over the period's
 boundary; a re-dating within the period; Commit without stage progress; a jump of two stages; four outbound touches in
-48 hours without an inbound one. One save counts once, as its strongest.
+48 hours without an inbound one. One save counts once, as its strongest; touches are no saves.
 
 ## Why it matters
 One act may have a good reason. Several kinds within days are the picture of a deal that is pushed, not bought: what it
@@ -70,7 +70,7 @@ class Params:
 
     acts: int = param(3, ge=2, le=20, unit="acts", doc="Acts that count as a push.")
     kinds: int = param(2, ge=1, le=6, unit="kinds", doc="Kinds of acts among them.")
-    hours_apart: int = param(1, ge=0, le=240, unit="hours", doc="Least time between the first act and the last.")
+    hours_apart: int = param(1, ge=0, le=240, unit="hours", doc="Least time between the first save and the last; touches are no saves.")
     high_acts: int = param(5, ge=2, le=20, unit="acts", doc="Acts from which it is high.")
     high_concessions: int = param(2, ge=1, le=20, unit="concessions", doc="Concessions from which it is high.")
     concession_points: int = param(3, ge=1, le=100, unit="percentage points", doc="Raise that is a concession.")
@@ -164,7 +164,8 @@ def _is_dated_in(deal: Deal, period: Period, began: int) -> bool:
 
 
 def _is_push(acts: list[Act], params: Params) -> bool:
-    if len(acts) < params.acts or acts[-1].at - acts[0].at < params.hours_apart * HOUR:
+    saves = [act.at for act in acts if act.commit]
+    if len(acts) < params.acts or len(saves) < 2 or saves[-1] - saves[0] < params.hours_apart * HOUR:
         return False
     kinds = {act.kind for act in acts}
     return len(kinds) >= params.kinds and not kinds.isdisjoint(TELLING)
