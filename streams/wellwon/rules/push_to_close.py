@@ -70,7 +70,7 @@ class Params:
 
     acts: int = param(3, ge=2, le=20, unit="acts", doc="Acts that count as a push.")
     kinds: int = param(2, ge=1, le=6, unit="kinds", doc="Kinds of acts among them.")
-    hours_apart: int = param(1, ge=0, le=240, unit="hours", doc="Least time between the first save and the last; touches are no saves.")
+    hours_apart: int = param(1, ge=0, le=240, unit="hours", doc="Least time between the first save and the last.")
     high_acts: int = param(5, ge=2, le=20, unit="acts", doc="Acts from which it is high.")
     high_concessions: int = param(2, ge=1, le=20, unit="concessions", doc="Concessions from which it is high.")
     concession_points: int = param(3, ge=1, le=100, unit="percentage points", doc="Raise that is a concession.")
