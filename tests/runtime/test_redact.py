@@ -180,12 +180,12 @@ STORED = state_of("d1")
 def test_a_digest_on_its_way_keeps_its_other_lines() -> None:
     lines = tuple(DigestLine(read_alert(alert_record(deal=deal)), QUIET) for deal in ("d1", "d2"))
     waiting = [
-        Message("1", "chat|revops", "post", "digest:1", DigestCard(lines, 5), 0),
-        Message("2", "chat|revops", "post", "digest:2", DigestCard(lines[:1], 1), 0),
+        Message("1", "chat|revops", "post", "digest:1", DigestCard(lines, 5, deals=4), 0),
+        Message("2", "chat|revops", "post", "digest:2", DigestCard(lines[:1], 1, deals=1), 0),
     ]
     left = DEAL.without(topics.DELIVER_STATE, store.page_key(Address("chat", "revops")), stored(Page(outbox=waiting)))
     (message,) = store.decode(Page, left or b"").outbox
-    assert message == msgspec.structs.replace(waiting[0], card=DigestCard(lines[1:], 4))
+    assert message == msgspec.structs.replace(waiting[0], card=DigestCard(lines[1:], 4, deals=3))
 
 
 def test_what_stands_at_the_persons_address_is_forgotten() -> None:

@@ -99,8 +99,11 @@ CARDS: dict[str, Card] = {
     ),
     "win": WinCard(WIN),
     "handover": HandoverCard(HARD, (Said("noted", "", "Ann", "They go live in March", START),)),
-    "digest": DigestCard((DigestLine(ALERT, "cap"), DigestLine(PUSH, "small", 1), DigestLine(DATA, "quiet")), 5, 2),
-    "first": DigestCard((DigestLine(ALERT, "first"),), 1, 0, first=True),
+    "digest": DigestCard(
+        (DigestLine(ALERT, "cap"), DigestLine(PUSH, "small", 1), DigestLine(DATA, "quiet")), 5, 2, deals=4
+    ),
+    "first": DigestCard((DigestLine(ALERT, "first"),), 1, 0, first=True, deals=1),
+    "policy": DigestCard((DigestLine(ALERT, "policy"), DigestLine(PUSH, "policy")), 2, 0, deals=2),
     "call": CallCard(
         START - 7 * DAY,
         START,

@@ -62,6 +62,8 @@ class DigestCard(msgspec.Struct, frozen=True, tag="digest"):
     """Held back, and resolved before anybody was told."""
     first: bool = False
     """The one report of a first connection."""
+    deals: int = 0
+    """The deals that these headlines are of; an owner's or a team's is of none."""
 
 
 class Sum(msgspec.Struct, frozen=True):

@@ -27,7 +27,8 @@ def digest(lines: Iterable[DigestLine], settled: int) -> DigestCard:
     """One card of all of them, what matters most first; ``settled`` is how many were over before anybody was told."""
     ordered = sorted(lines, key=_order)
     first = any(one.reason == FIRST for one in ordered)
-    return DigestCard(tuple(ordered[:LINES]), len(ordered), settled, first)
+    deals = {one.alert.opportunity_id for one in ordered} - {""}
+    return DigestCard(tuple(ordered[:LINES]), len(ordered), settled, first, len(deals))
 
 
 def _order(one: DigestLine) -> tuple[int, int, str]:

@@ -147,7 +147,8 @@ class Redaction:
         lines = tuple(line for line in card.lines if line.alert.opportunity_id != self.deal)
         if not lines:
             return None
-        left = msgspec.structs.replace(card, lines=lines, total=card.total - len(card.lines) + len(lines))
+        gone = len(card.lines) - len(lines)
+        left = msgspec.structs.replace(card, lines=lines, total=card.total - gone, deals=card.deals - bool(gone))
         return msgspec.structs.replace(message, card=left)
 
     def _tell_no_more(self, file: DealFile) -> None:

@@ -211,8 +211,13 @@ def _handover(card: HandoverCard, zone: str, page: str) -> Layout:
 
 
 def _digest(card: DigestCard) -> Layout:
-    many = f"{card.total} deal{'s' * (card.total != 1)}"
-    title = f"First look at your pipeline: {many} to review" if card.first else f"Held back until now: {many} to review"
+    if card.first:
+        about = "First look at your pipeline"
+    elif all(line.reason == "policy" for line in card.lines):
+        about = "The policy was changed"
+    else:
+        about = "Held back until now"
+    title = f"{about}: {_many(card)} to review"
     behaviour = [line for line in card.lines if line.alert.family != "data"]
     data = [line for line in card.lines if line.alert.family == "data"]
     # Data quality and risk are never one list.
@@ -226,6 +231,15 @@ def _digest(card: DigestCard) -> Layout:
     if after:
         sections.append(Section("", tuple(after)))
     return Layout(NEWS, title, (), tuple(sections))
+
+
+def _many(card: DigestCard) -> str:
+    """How much there is: a deal may have several headlines, and an owner's or a team's is of no deal."""
+    deals = f"{card.deals} deal{'s' * (card.deals != 1)}"
+    if card.total == card.deals:
+        return deals
+    alerts = f"{card.total} alert{'s' * (card.total != 1)}"
+    return f"{alerts} on {deals}" if card.deals else alerts
 
 
 def _line(line: DigestLine) -> str:
