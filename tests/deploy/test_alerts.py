@@ -77,6 +77,25 @@ def test_the_inhibitions_name_alerts_that_exist() -> None:
             assert set(matcher.partition("=")[2].strip('~"').split("|")) <= ALERTS.keys()
 
 
+def test_no_two_alerts_silence_each_other() -> None:
+    """Alertmanager asks whether the source fires, not whether it is silenced itself: in a ring nobody would be told."""
+    silences: dict[str, set[str]] = {}
+    for rule in yaml.safe_load(ROUTES.read_text())["inhibit_rules"]:
+        sources, targets = (
+            [name for matcher in rule[side] for name in matcher.partition("=")[2].strip('~"').split("|")]
+            for side in ("source_matchers", "target_matchers")
+        )
+        for source in sources:
+            silences.setdefault(source, set()).update(targets)
+    for first in silences:
+        reached, ahead = set(), [first]
+        while ahead:
+            more = silences.get(ahead.pop(), set()) - reached
+            reached |= more
+            ahead += more
+        assert first not in reached
+
+
 def test_operators_hear_of_the_processor_only() -> None:
     """What holds for deals is told by deliver, to whom it concerns."""
     text = "".join(alert["expr"] for alert in ALERTS.values())

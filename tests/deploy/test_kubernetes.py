@@ -35,6 +35,7 @@ BASE = {(one["kind"], one["metadata"]["name"]): one for path in sorted((FOLDER /
         if path.name not in ("kustomization.yaml", "policy.yaml") for one in read(path)}  # fmt: skip
 WORKLOADS = {name: one for (kind, name), one in BASE.items() if kind in ("StatefulSet", "Deployment", "Job")}
 NAMES = [f"{kind} {name}" for kind, name in BASE]
+STAYING = [name for name, one in WORKLOADS.items() if one["kind"] != "Job"]
 
 
 def pod(workload: Manifest) -> Manifest:
@@ -142,8 +143,8 @@ def test_the_live_page_does_not_start_without_knowing_who_looks() -> None:
     assert way_in["ports"] == [{"protocol": "TCP", "port": "page"}]
 
 
-@pytest.mark.parametrize("name", ["detect", "rollup", "deliver", "web"])
-def test_a_worker_is_probed_found_and_not_drained_all_at_once(name: str) -> None:
+@pytest.mark.parametrize("name", STAYING)
+def test_what_stays_is_probed_and_found(name: str) -> None:
     worker = WORKLOADS[name]
     ours, settings = container(worker), BASE["ConfigMap", "wellwon"]["data"]
     ports = {port["name"]: port["containerPort"] for port in ours["ports"]}
@@ -157,11 +158,16 @@ def test_a_worker_is_probed_found_and_not_drained_all_at_once(name: str) -> None
     service = BASE["Service", name]
     assert service["spec"]["selector"].items() <= pod(worker)["metadata"]["labels"].items()
     assert worker["spec"].get("serviceName", name) == name
+    # It finishes what it took in within half a session, and writes its checkpoint.
+    assert pod(worker)["spec"]["terminationGracePeriodSeconds"] >= 2 * Settings(kafka="k:1").session_seconds
+
+
+@pytest.mark.parametrize("name", ["detect", "rollup", "deliver", "web"])
+def test_a_worker_is_not_drained_all_at_once(name: str) -> None:
+    worker = WORKLOADS[name]
     budget = BASE["PodDisruptionBudget", name]["spec"]
     assert budget["selector"] == worker["spec"]["selector"]
     assert budget["maxUnavailable"] == 1 < worker["spec"]["replicas"]
-    # It finishes what it took in within half a session, and writes its checkpoint.
-    assert pod(worker)["spec"]["terminationGracePeriodSeconds"] >= 2 * Settings(kafka="k:1").session_seconds
 
 
 def rules() -> Iterator[Manifest]:
@@ -177,6 +183,34 @@ def test_every_pod_is_behind_a_network_policy() -> None:
     assert all(set(one["spec"]["policyTypes"]) == {"Ingress", "Egress"} for one in rules())
 
 
+NAMES_AND_KAFKA = {53, 9092}
+CRM = {443, 7443}  # their HTTPS; Salesforce's Pub/Sub API
+
+
+WAYS: dict[str, tuple[set[str], set[int]]] = {
+    "topics": (set(), NAMES_AND_KAFKA),
+    "detect": ({"metrics"}, NAMES_AND_KAFKA),
+    "rollup": ({"metrics"}, NAMES_AND_KAFKA),
+    "ingest": ({"metrics"}, NAMES_AND_KAFKA),
+    "web": ({"metrics", "page"}, NAMES_AND_KAFKA),
+    "deliver": ({"metrics", "answers"}, NAMES_AND_KAFKA | {443, 465, 587}),  # sinks and CRMs; mail
+    "receive": ({"metrics"}, NAMES_AND_KAFKA | CRM),
+    "reread": ({"metrics"}, NAMES_AND_KAFKA | CRM),
+}
+"""By workload, the ports by which others may come in, and those of others to which it may go."""
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_the_network_lets_through_what_each_needs_and_no_more(name: str) -> None:
+    labels = pod(WORKLOADS[name])["metadata"]["labels"].items()
+    mine = [one["spec"] for one in rules() if one["spec"]["podSelector"]["matchLabels"].items() <= labels]
+    ports = {port["name"] for port in container(WORKLOADS[name]).get("ports", ())}
+    found = {port["port"] for one in mine for way in one.get("ingress", ()) for port in way["ports"]}
+    out = {port["port"] for one in mine for way in one["egress"] for port in way["ports"]}
+    assert (found & ports, out) == WAYS[name]
+    assert found & ports == ports, "what it serves can be reached"
+
+
 def test_the_policy_is_the_repositorys() -> None:
     assert (FOLDER / "base" / "policy.yaml").read_text() == (ROOT / "deploy" / "policy.yaml").read_text()
 
@@ -187,7 +221,10 @@ def test_prometheus_finds_the_workers_and_has_the_rules() -> None:
     found = {
         name for (kind, name), one in BASE.items() if kind == "Service" and wanted <= one["metadata"]["labels"].items()
     }
-    assert found == {"detect", "rollup", "deliver", "web"}
+    assert found == set(STAYING)
+    (relabeling,) = monitor["spec"]["endpoints"][0]["relabelings"]
+    jobs = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    assert {job["job_name"] for job in jobs} == {relabeling["replacement"].replace("$1", name) for name in found}
     (endpoint,) = monitor["spec"]["endpoints"]
     assert all(endpoint["port"] in {port["name"] for port in BASE["Service", name]["spec"]["ports"]} for name in found)
     script = importlib.util.spec_from_file_location("prometheus_rule", FOLDER / "prometheus_rule.py")

@@ -67,6 +67,9 @@ def test_topics_are_made_compared_and_looked_after(site: Callable[[str], Site]) 
     made = wellwon("topics", "create")
     assert (made.code, made.output.count("created")) == (0, len(topics.TOPICS))
     assert wellwon("topics", "create").output == "nothing to create: every topic exists\n"
+    assert wellwon("topics", "create", "--raw", "crm").output == "created cli-topics.raw.crm\n"
+    wrong = wellwon("topics", "create", "--raw", "no name")
+    assert wrong.code == 2
     assert wellwon("topics", "verify").code == 0
     well = wellwon("doctor")
     assert well.code == 0, well.output

@@ -45,8 +45,23 @@ def _plain(topic: Any) -> dict[str, Any]:
     }
 
 
+def _sources(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+            raise click.BadParameter(f"{name!r}: Kafka's names are of letters, digits, '.', '_' and '-'")
+    return names
+
+
 @command.command()
-def create() -> None:
+@click.option(
+    "--raw",
+    "sources",
+    multiple=True,
+    callback=_sources,
+    metavar="SOURCE",
+    help="Also raw.SOURCE, which a connector or `wellwon receive` fills: salesforce, hubspot, ...",
+)
+def create(sources: tuple[str, ...]) -> None:
     """Create the topics that are missing; those that exist are left as they are."""
     from kafka.errors import InvalidReplicationFactorError
 
@@ -57,7 +72,7 @@ def create() -> None:
     settings = Settings.from_environment()
     must_answer(settings)
     try:
-        created = topics.create(settings)
+        created = topics.create(settings, [*topics.TOPICS, *map(topics.raw_topic, sources)])
     except InvalidReplicationFactorError as error:
         raise Failed(f"Kafka: {_kafkas_words(error)} (WELLWON_REPLICATION={settings.replication})") from None
     for name in created:

@@ -83,6 +83,8 @@ class Deliver(Member):
         """When the event loop was last known to run."""
         self._sources = modified(settings)
         self._readers = {settings.topic(name): read for name, read in READERS.items()}
+        for name in self._readers:
+            self.metrics.unreadable.labels(name)  # from 0, so that the first one is seen to rise
         use_slices(self.app, self, OneActive)
         source = self.app.topic(*self._readers, key_serializer="raw", value_serializer="raw")
         self.app.agent(source, name="deliver")(self._agent)

@@ -89,7 +89,10 @@ class RawTopic:
         found = sorted(self._consumer.partitions_for_topic(self._name) or ())
         if not found:
             self._consumer.close()
-            raise NoRawTopic(f"there is no topic {self._name}: point the connector at it, with one partition")
+            raise NoRawTopic(
+                f"there is no topic {self._name}: run `wellwon topics create --raw {source}`,"
+                " and let the connector write into it"
+            )
         if len(found) > 1:
             log.warning("%s has %d partitions: bulk edits cannot be seen, so none is marked", self._name, len(found))
             view = replace(view, bulk_records=_NO_LIMIT)
