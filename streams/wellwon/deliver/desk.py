@@ -19,7 +19,7 @@ from wellwon.deliver.cards import AlertCard, CallCard, DigestCard
 from wellwon.deliver.directory import Address, Directory
 from wellwon.deliver.items import Alert, Reply, Win
 from wellwon.deliver.ledger import Ledger
-from wellwon.deliver.plan import OLD_MS, card_of, forgettable, plan, wake_at
+from wellwon.deliver.plan import FORGET_MS, OLD_MS, card_of, forgettable, plan, wake_at
 from wellwon.deliver.state import CAP, OLD, POST, QUIET, UPDATE, DealFile, Held, Message, Position
 from wellwon.deliver.telling import Item, Plan, Telling, Tick
 
@@ -93,10 +93,12 @@ class Desk:
         self._count(made)
         for telling in made.tellings:
             self._tell(key, file, telling, now, since)
-        if isinstance(item, Tick) and forgettable(file, now):
-            self.ledger.forget(key)
-        else:
-            self._wakes.note(key, wake_at(file))
+        if isinstance(item, Tick) and now >= file.last_at + FORGET_MS:
+            if forgettable(file, key.decode(), now, self.directory.policy):
+                self.ledger.forget(key)
+                return
+            file.last_at = now  # it is looked at again after as long a time
+        self._wakes.note(key, wake_at(file))
 
     def _count(self, made: Plan) -> None:
         counts = self._collected.counts

@@ -86,6 +86,11 @@ class Win(msgspec.Struct, frozen=True):
     date_before: str | None = None
     late_concession: str | None = None
 
+    @property
+    def at_ms(self) -> int:
+        """When it happened, or was last known otherwise, epoch milliseconds."""
+        return parse_instant(self.at)
+
 
 class Reply(msgspec.Struct, frozen=True):
     """What somebody said to a message, ``reply.v1``."""

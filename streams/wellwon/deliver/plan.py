@@ -16,12 +16,13 @@ from wellwon.core.lifecycle import OPENED
 from wellwon.core.model import ALERT
 from wellwon.core.rule import SEVERITIES
 from wellwon.core.units import DAY, HOUR, MINUTE, parse_instant
-from wellwon.deliver import wins
+from wellwon.deliver import crm_facts, wins
 from wellwon.deliver.cards import AlertCard, RawCard, Said
 from wellwon.deliver.directory import Address, Directory
 from wellwon.deliver.items import ANSWERED, NOTED, SNOOZED, Alert, Reply, Win
 from wellwon.deliver.state import FIRST, OLD, POLICY, POST, SMALL, UPDATE, DealFile, Known, Told
 from wellwon.deliver.telling import Item, Plan, Telling, Tick
+from wellwon.policy.model import Policy
 
 OLD_MS: Final = HOUR
 """An alert that is read this long after it happened (beyond the settle time) is no news: it goes into a digest."""
@@ -62,9 +63,14 @@ def wake_at(file: DealFile) -> int:
     return min(times, default=file.last_at + FORGET_MS)
 
 
-def forgettable(file: DealFile, now: int) -> bool:
-    """Whether nothing is left of this deal that anybody could still be told."""
-    return not (file.known or file.outbox or file.win_due or file.handover_due) and now >= file.last_at + FORGET_MS
+def forgettable(file: DealFile, deal: str, now: int, policy: Policy) -> bool:
+    """Whether nothing is left of this deal that anybody, or a CRM, could still be told."""
+    if file.known or file.outbox or file.win_due or file.handover_due:
+        return False
+    if file.win is not None and now < file.win.at_ms + policy.closed_days * DAY + FORGET_MS:
+        return False  # it may still be taken back, and then what was told and written of it has to be put right
+    on = [system for system in crm_facts.SYSTEMS if crm_facts.writes_of(policy.crm, system).write]
+    return not any(crm_facts.pending(file, deal, system, policy.crm, now) for system in on)
 
 
 # --- alerts ---------------------------------------------------------------------------------------------------

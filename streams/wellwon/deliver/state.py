@@ -92,6 +92,7 @@ class DealFile(msgspec.Struct):
     serial: int = 0
     """Messages planned so far."""
     last_at: int = 0
+    """When something was last heard of it, or when it was last seen that it cannot be forgotten yet."""
     crm: dict[str, dict[str, str]] = {}
     """By CRM: digests of the facts that it shows (`crm_facts`)."""
 
