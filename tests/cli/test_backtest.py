@@ -128,13 +128,38 @@ def test_rejected_rows_go_to_a_side_file(here: Path) -> None:
     (here / "history.csv").write_text(HISTORY + BAD_ROW)
     result = backtest("history.csv", "--report", "out.html")
     assert result.exit_code == 1
-    assert "1 row cannot be used: see rejected.jsonl" in result.stderr
+    assert "left out: 1 row that cannot be used: see rejected.jsonl; mend them in the export" in result.stderr
     assert "never" in (here / "rejected.jsonl").read_text()
     assert "Rows that could not be used: 1. They are in rejected.jsonl" in (here / "out.html").read_text()
     (here / "clean.csv").write_text(HISTORY)
     (here / "rejected.jsonl").unlink()
     assert backtest("clean.csv").exit_code == 0
     assert not (here / "rejected.jsonl").exists()
+
+
+def test_where_nothing_can_be_used_the_message_says_why(here: Path) -> None:
+    (here / "history.csv").write_text("deal_id,timestamp,name,value\n1,2026-01-05 09:00:00,phase,open\n")
+    result = backtest("history.csv")
+    assert result.exit_code == 2
+    assert "fields that nothing reads: 'phase': say under fields in the policy which of them is stage" in result.stderr
+    header, *rows = HISTORY.splitlines()
+    (here / "mixed.csv").write_text("\n".join((header, *(row.replace(",", ";") for row in rows))))
+    result = backtest("mixed.csv")
+    assert result.exit_code == 2
+    assert "mixed.csv:2: the row has 1 cells, the header" in result.stderr
+    assert "the delimiter another one than in the header?" in result.stderr
+    assert "fields that nothing reads" not in result.stderr
+
+
+def test_what_the_data_cannot_show_names_deals_that_say_little(here: Path) -> None:
+    (here / "history.csv").write_text(
+        "OpportunityId,CreatedDate,CreatedById,StageName,Amount,CloseDate,IsDeleted\n"
+        "d1,2026-01-05 09:00:00,ann,Closed Won,100000,2026-01-05,FALSE\n"
+        "d2,2026-01-06 09:00:00,ann,Prospecting,5000,2026-03-10,TRUE\n"
+    )
+    limits = " ".join(json.loads(backtest("history.csv", "--json").stdout)["limits"])
+    assert "Deals without a history from before their close: 1; how it came is not known." in limits
+    assert "1 of 2 deals were deleted; what they would have come to is not known." in limits
 
 
 def test_rows_with_the_id_of_another_are_counted(here: Path) -> None:

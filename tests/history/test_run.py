@@ -185,10 +185,10 @@ def test_a_history_with_bulk_edits_and_everything_that_is_wrong(tmp_path: Path) 
     assert info.currencies == {"EUR": 30, "USD": 30}
     assert info.fields["close_date"] == 60
     notes = "\n".join(info.notes)
-    assert "rows that cannot be used: bad_value 1" in notes
+    assert f"1 of 243 rows cannot be used (bad_value 1): {rejects} has each with its reason" in notes
     assert "stage 'Negotiaton' (60 changes) is in no pipeline: did you mean 'Negotiation/Review'?" in notes
     assert "several currencies, by deals: " in notes
-    assert "1 deals have no history in these files" in notes
+    assert "deals without a history in these files: 1; nothing is said of them, export it as well" in notes
 
 
 def test_all_moves_of_the_date_are_kept_where_the_state_keeps_the_last(tmp_path: Path) -> None:

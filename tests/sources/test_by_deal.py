@@ -87,6 +87,18 @@ def test_a_quote_that_is_missing(tmp_path: Path) -> None:
     assert "a quote missing" in detail
 
 
+def test_bytes_of_another_encoding_are_read_and_told(tmp_path: Path) -> None:
+    mixed = HEADER.encode() + ROWS.replace("Prospecting,5000", "Proposé,5000").encode("cp1252")
+    told = Told(tmp_path, written(tmp_path, mixed))
+    assert stages(told.deals["d2"]) == ["Proposé"]
+    assert told.by_deal.remarks == (
+        f"1 bytes are not UTF-8 and are read as Windows-1252, the first at {tmp_path}/h.csv:4:StageName: where a text "
+        "looks wrong, export the file as UTF-8",
+    )
+    clean = Told(tmp_path, written(tmp_path, HEADER + ROWS.replace("Prospecting,5000", "Proposé,5000")))
+    assert (stages(clean.deals["d2"]), clean.by_deal.remarks) == (["Proposé"], ())
+
+
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
 def test_other_delimiters_are_found(tmp_path: Path, mark: str) -> None:
     assert set(Told(tmp_path, written(tmp_path, (HEADER + ROWS).replace(",", mark))).deals) == {"d1", "d2"}
@@ -198,7 +210,8 @@ def test_the_kind_is_guessed_where_it_is_plain(tmp_path: Path) -> None:
     assert guess_kind([str(written(tmp_path, '{"id":"1"}\n', "c.jsonl"))]).name == "changes"
     with pytest.raises(NotATable, match="they look like salesforce-field-history and salesforce-history: say which"):
         guess_kind([str(history), str(fields)])
-    with pytest.raises(
-        NotATable, match=r"deals\.csv: no header that is known here \(found: Id, StageName, Name\): say which"
-    ):
+    with pytest.raises(NotATable, match=r"deals\.csv:1: these are deals as they stand.* found: Id, StageName, Name"):
         guess_kind([str(deals)])
+    lines = written(tmp_path, "deal_id,timestamp,field,value\n", "lines.csv")
+    with pytest.raises(NotATable, match=r"lines\.csv:1: not the header of a history .*deal_id, timestamp, name, value"):
+        guess_kind([str(lines)])

@@ -50,8 +50,8 @@ def test_dates() -> None:
     ("text", "says"),
     [
         ("24/02/26", "add --dayfirst"),
-        ("soon", "not a date or time that is known"),
-        ("45321", "not a date or time that is known"),
+        ("soon", "not a date or time: write it as 2026-02-24 02:20:00"),
+        ("45321", "not a date or time: write it as 2026-02-24 02:20:00"),
         ("2026-02-30", "not a date or time"),
         ("02/24/26 13:20 PM", "not a time"),
         ("2926-02-24", "outside"),
@@ -95,5 +95,10 @@ def test_numbers(text: str, comma: bool, plain: str) -> None:
     "text", ["", "-", "abc", "1,23,4", "1.2.3", "12,34", "0x10", "1e999", "١٢", "--5", "nan", "inf"]
 )
 def test_what_is_no_number(text: str) -> None:
-    with pytest.raises(ValueError, match="not a number"):
+    with pytest.raises(ValueError, match=r"not a number.*write it"):
         number(text, decimal_comma=False)
+
+
+def test_a_number_that_no_deal_has() -> None:
+    with pytest.raises(ValueError, match="'1e99' is too large"):
+        number("1e99", decimal_comma=False)

@@ -260,7 +260,10 @@ def test_lines_are_counted_through_texts_with_line_ends() -> None:
         (b"OpportunityId,CreatedDate\n", "no column that a field is mapped to"),
         (b"OpportunityId,CreatedDate,Field,OldValue,NewValue\n", "use salesforce-field-history"),
         (b"OpportunityId,CreatedDate,StageName,Stage Name\n", "columns with the same name: StageName, Stage Name"),
-        (b"Id,StageName,Name\n", "an export of OpportunityHistory is needed"),
+        (
+            b"Id,StageName,Name\n",
+            "which tell no changes: OpportunityHistory .OpportunityId, CreatedDate, StageName. is needed",
+        ),
         (b"\xff\xfeO", "begins like utf-16, and is not"),
     ],
 )

@@ -64,6 +64,10 @@ class Gathered(Protocol):
         """Where these are."""
 
     @property
+    def remarks(self) -> Sequence[str]:
+        """What is odd about the files, in sentences."""
+
+    @property
     def complete(self) -> bool:
         """Everything was read."""
 
@@ -83,6 +87,8 @@ class Followed:
     changes: int = 0
     silent: int = 0
     """Deals without a history."""
+    closed_at_once: int = 0
+    """Deals of which the first thing that is known is that they were closed."""
     fields: Counter[str] = field(default_factory=Counter)
     currencies: Counter[str] = field(default_factory=Counter)
     stages: Counter[str] = field(default_factory=Counter)
@@ -96,6 +102,7 @@ class Followed:
         self.deals += other.deals
         self.changes += other.changes
         self.silent += other.silent
+        self.closed_at_once += other.closed_at_once
         self.fields.update(other.fields)
         self.currencies.update(other.currencies)
         self.stages.update(other.stages)
@@ -112,11 +119,13 @@ def notes(gathered: Gathered, total: Followed, ruleset: Ruleset) -> Iterator[str
     """What the data cannot show, in sentences."""
     if gathered.rejections:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(gathered.rejections.items()))
-        yield f"rows that cannot be used: {reasons}"
+        see = f": {gathered.rejected_file} has each with its reason" if gathered.rejected_file else ""
+        yield f"{sum(gathered.rejections.values()):,} of {gathered.rows:,} rows cannot be used ({reasons}){see}"
+    yield from gathered.remarks
     stages = sorted(stages_of(ruleset))
     for stage, count in total.stages.most_common(SHOWN):
         near = difflib.get_close_matches(stage, stages, 1, 0.5)
-        hint = f"did you mean {near[0]!r}?" if near else "see pipelines in the policy"
+        hint = f"did you mean {near[0]!r}?" if near else "name it under pipelines in the policy"
         yield f"stage {stage!r} ({count:,} changes) is in no pipeline: {hint}"
     if len(total.stages) > SHOWN:
         yield f"{len(total.stages) - SHOWN:,} more stages are in no pipeline"
@@ -124,9 +133,14 @@ def notes(gathered: Gathered, total: Followed, ruleset: Ruleset) -> Iterator[str
         listed = ", ".join(f"{name or 'none named'} {count:,}" for name, count in total.currencies.most_common(SHOWN))
         yield f"amounts are in several currencies, by deals: {listed}"
     if total.silent:
-        yield f"{total.silent:,} deals have no history in these files: nothing can be said of them"
+        yield f"deals without a history in these files: {total.silent:,}; nothing is said of them, export it as well"
+    if total.closed_at_once:
+        yield f"deals without a history from before their close: {total.closed_at_once:,}; how it came is not known"
     if unmapped := gathered.left_out.get("field_not_mapped", 0):
-        yield f"{unmapped:,} rows are of fields that the policy does not map: they are not read"
+        yield (
+            f"{unmapped:,} rows are of fields that the policy does not map, and are not read: `wellwon policy "
+            "coverage` names them"
+        )
     if repeated := gathered.left_out.get("repeated_row", 0) + total.left_out["repeated_row"]:
         yield f"{repeated:,} rows have the id of another row of the deal: one of them counts"
     if total.failures:

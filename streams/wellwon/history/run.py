@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from wellwon.core.items import Change
+from wellwon.core.model import DELETED
 from wellwon.history.deal_run import DealRun, HistoryInfo
 from wellwon.history.follow import Follower
 from wellwon.history.gathered import Followed, Gathered, Part, notes, stages_of
@@ -98,6 +99,7 @@ class _Runner:
             add(run)
             found.deals += 1
             found.changes += run.changes
+            found.closed_at_once += 0 < run.closed_at <= run.first_at and run.status != DELETED
             known[run.known] += 1
             found.currencies[run.currency] += 1
         for fields, deals in known.items():

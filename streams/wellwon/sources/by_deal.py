@@ -25,7 +25,7 @@ from wellwon.sources.kinds import Kind
 from wellwon.sources.line_pieces import Line, LineFile, open_lines
 from wellwon.sources.mapping import BULK_WINDOW_MS, SourceView
 from wellwon.sources.part import Block, Part, Stretch, lay_down, part_of
-from wellwon.sources.table import Cells, Piece
+from wellwon.sources.table import Cells, CsvTable, Piece, foreign_bytes
 from wellwon.sources.whole import open_table
 
 TOGETHER: Final = 2_000
@@ -106,6 +106,10 @@ class Read:
     rejects: Path | None = None
     first_at: int = 0
     last_at: int = 0
+    foreign: int = 0
+    """Bytes that are not UTF-8."""
+    foreign_at: str = ""
+    """Where the first of them are."""
 
 
 def read_piece(job: _Reading) -> Read:
@@ -115,6 +119,7 @@ def read_piece(job: _Reading) -> Read:
     rows: list[list[Entry | Line]] = [[] for _ in range(parts)]
     homes: dict[str, list[Entry | Line]] = {}
     first, last, held = 1 << 62, 0, 0
+    foreign_bytes()  # what was read before is another piece's
     for together in job.source.read(job.piece):
         found.rows += len(together)
         for row in together:
@@ -150,6 +155,10 @@ def read_piece(job: _Reading) -> Read:
     found.blocks.append(lay_down(rows, f"{place}-{len(found.blocks)}"))
     edits.keep(job.folder)
     found.first_at, found.last_at = first if last else 0, last
+    found.foreign = foreign_bytes()
+    layout = job.source.layout
+    if found.foreign and layout is not None and isinstance(layout.table, CsvTable):
+        found.foreign_at = layout.table.first_foreign(job.piece)
     return found
 
 
@@ -215,6 +224,7 @@ class ByDeal:
     rejections: Counter[str] = field(default_factory=Counter)
     rejected: list[Rejected] = field(default_factory=list)
     rejected_file: str = ""
+    remarks: tuple[str, ...] = ()
     complete: bool = True
     """False: reading was stopped, and no deal is whole."""
     bulk: dict[int, Bulk] = field(default_factory=dict)
@@ -268,6 +278,7 @@ class Exports:
             for number, (source, piece) in enumerate(pieces)
         ]
         done, blocks, clocks, rejects = 0, list[Block](), list[int](), list[Path]()
+        foreign, foreign_at = 0, ""
         for found in spread(read_piece, jobs):
             done += found.size
             progress("reading", done, total)
@@ -278,11 +289,17 @@ class Exports:
             by_deal.rejections.update(found.rejections)
             by_deal.rejected += found.rejected[: SHOWN - len(by_deal.rejected)]
             rejects += [found.rejects] if found.rejects else []
+            foreign, foreign_at = foreign + found.foreign, foreign_at or found.foreign_at
             if found.last_at:
                 by_deal.first_at = min(by_deal.first_at or found.first_at, found.first_at)
                 by_deal.last_at = max(by_deal.last_at, found.last_at)
         by_deal.blocks, by_deal.clocks = tuple(blocks), tuple(clocks)
         by_deal.rejected_file = self._keep(rejects)
+        if foreign:
+            by_deal.remarks = (
+                f"{foreign:,} bytes are not UTF-8 and are read as Windows-1252, the first at {foreign_at}: where a "
+                "text looks wrong, export the file as UTF-8",
+            )
         by_deal.complete = not stop()
         if by_deal.complete:
             by_deal.bulk = self._bulk(by_deal, folder, spread)

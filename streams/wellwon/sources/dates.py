@@ -108,7 +108,7 @@ def _moment(text: str, dayfirst: bool) -> datetime:
         return _made(text, int(year), int(month), int(day), hour, minute, second, fraction, zone)
     local = _LOCAL.fullmatch(text)
     if local is None:
-        raise ValueError(f"{text!r} is not a date or time that is known here (2026-02-24 02:20:00, 02/24/26 02:20 AM)")
+        raise ValueError(f"{text!r} is not a date or time: write it as 2026-02-24 02:20:00 or 02/24/26 02:20 AM")
     first, mark, other, year, hour, minute, second, fraction, half = local.groups()
     month, day = (int(other), int(first)) if dayfirst or mark == "." else (int(first), int(other))
     if month > 12 >= day:

@@ -24,7 +24,7 @@ from wellwon.sources.history import (
     user_id,
 )
 from wellwon.sources.mapping import SourceView
-from wellwon.sources.stage_history import Description, found, is_description
+from wellwon.sources.stage_history import Description, found, is_description, no_history
 from wellwon.sources.table import Cells, NotATable, Table, has, plain
 from wellwon.sources.told import Told
 
@@ -50,9 +50,8 @@ class FieldHistory:
         deals = [table for table in tables if is_description(table)]
         histories = [table for table in tables if table not in deals]
         if not histories:
-            raise NotATable(
-                f"{tables[0].file if tables else 'no file'}: an export of OpportunityFieldHistory is needed"
-            )
+            needed = "OpportunityFieldHistory (OpportunityId, CreatedDate, Field, NewValue)"
+            raise NotATable(no_history(tables, needed))
         return [
             *(Description(number, table, fields, options) for number, table in enumerate(deals)),
             *(_History(number, table, fields, options) for number, table in enumerate(histories, len(deals))),

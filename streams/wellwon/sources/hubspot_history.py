@@ -68,7 +68,7 @@ class HubSpotHistory:
                 layouts.append(_History(number, table, fields, options))
             elif has(table, "stageid", "closedwon"):
                 layouts.append(_Stages(number, table, options))
-            elif has(table, "dealid") and not has(table, "mergeddealid"):
+            elif is_deals(table):
                 layouts.append(_Deals(number, table, fields, options))
             else:
                 unknown.append(f"{table.file}:1: no table that is read here: leave it out; {found(table)}")
@@ -109,6 +109,11 @@ class HubSpotHistory:
         if deleted and ordered:
             # When it was deleted is not told: the last touch is the best known time.
             yield story.deleted(last, f"hsp:{deal}")
+
+
+def is_deals(table: Table) -> bool:
+    """A file of the deals themselves, one row each."""
+    return has(table, "dealid") and not has(table, "mergeddealid") and not has(table, "value")
 
 
 def _is_properties(table: Table) -> bool:

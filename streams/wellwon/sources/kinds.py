@@ -13,10 +13,10 @@ from wellwon.sources.field_history import FieldHistory
 from wellwon.sources.generic import read_change
 from wellwon.sources.history import Format, Options
 from wellwon.sources.hubspot import HubSpotWebhooks
-from wellwon.sources.hubspot_history import HubSpotHistory
+from wellwon.sources.hubspot_history import HubSpotHistory, is_deals
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.salesforce import SalesforceCdc
-from wellwon.sources.stage_history import StageHistory, found
+from wellwon.sources.stage_history import StageHistory, found, is_description, no_history
 from wellwon.sources.table import NotATable, content_of, shown, stream
 from wellwon.sources.warehouse import Airbyte, Fivetran
 from wellwon.sources.whole import open_table, read_tables
@@ -36,6 +36,8 @@ class Kind:
     summary: str
     records: Callable[[SourceView], RecordReader] | None = None
     tables: Format | None = None
+    columns: str = ""
+    """Of a table: the columns that it cannot be without."""
 
     @property
     def is_history(self) -> bool:
@@ -64,11 +66,25 @@ KINDS: Final[dict[str, Kind]] = {
             "salesforce-history",
             "OpportunityHistory (CSV, Parquet), with Opportunity if at hand",
             tables=StageHistory(),
+            columns="OpportunityId, CreatedDate, StageName; or a warehouse's id, stage_name, _fivetran_start",
         ),
-        Kind("salesforce-field-history", "OpportunityFieldHistory (CSV, Parquet)", tables=FieldHistory()),
-        Kind("hubspot-history", "HubSpot's deal_property_history (CSV, Parquet)", tables=HubSpotHistory()),
+        Kind(
+            "salesforce-field-history",
+            "OpportunityFieldHistory (CSV, Parquet)",
+            tables=FieldHistory(),
+            columns="OpportunityId, CreatedDate, Field, NewValue",
+        ),
+        Kind(
+            "hubspot-history",
+            "HubSpot's deal_property_history (CSV, Parquet)",
+            tables=HubSpotHistory(),
+            columns="deal_id, timestamp, name, value",
+        ),
     )
 }
+
+
+_COLUMNS: Final = "; ".join(f"{kind.name}: {kind.columns}" for kind in KINDS.values() if kind.columns)
 
 
 def kind_named(name: str) -> Kind:
@@ -110,9 +126,11 @@ def guess_kind(files: Sequence[str]) -> Kind:
         return KINDS[kinds.pop()]
     if kinds:
         said = f"they look like {' and '.join(sorted(kinds))}"
-    else:
-        said = f"no header that is known here ({found(open_table(files[0]))})"
-    raise NotATable(f"{', '.join(map(shown, files))}: {said}: say which kind it is, one of {', '.join(KINDS)}")
+        raise NotATable(f"{', '.join(map(shown, files))}: {said}: say which kind it is, one of {', '.join(KINDS)}")
+    tables = [open_table(name) for name in files]
+    if all(is_description(table) or is_deals(table) for table in tables):
+        raise NotATable(no_history(tables, f"a history of them ({_COLUMNS})"))
+    raise NotATable(f"{tables[0].file}:1: not the header of a history ({_COLUMNS}); {found(tables[0])}")
 
 
 def _kind_of(name: str) -> Kind | None:

@@ -160,7 +160,7 @@ def _flag(value: Any) -> bool:
         return True
     if word in ("false", "0", "no"):
         return False
-    raise ValueError(f"{value!r} is neither true nor false")
+    raise ValueError(f"{value!r} is neither true nor false: write one of them")
 
 
 def _category(value: Any) -> str:

@@ -65,7 +65,7 @@ class StageHistory:
         deals = [table for table in tables if is_description(table)]
         histories = [table for table in tables if table not in deals]
         if not histories:
-            raise NotATable(f"{tables[0].file if tables else 'no file'}: an export of OpportunityHistory is needed")
+            raise NotATable(no_history(tables, "OpportunityHistory (OpportunityId, CreatedDate, StageName)"))
         return [
             *(Description(number, table, fields, options) for number, table in enumerate(deals)),
             *(_History(number, table, fields, options) for number, table in enumerate(histories, len(deals))),
@@ -275,6 +275,16 @@ class _History:
             created = [dates.instant(text) if text else 0 for text in columns[self._created]]
         number, never = repeat(self._number), repeat(0)
         return list(map(Entry, deals, at, users, ids, lines, number, map(list, values), before, later, never, created))
+
+
+def no_history(tables: Sequence[Table], needed: str) -> str:
+    """What to say of files that describe deals only."""
+    if not tables:
+        return f"no file: {needed} is needed"
+    return (
+        f"{tables[0].file}:1: these are deals as they stand, which tell no changes: {needed} is needed beside them; "
+        f"{found(tables[0])}"
+    )
 
 
 def found(table: Table) -> str:

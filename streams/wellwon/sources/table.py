@@ -10,6 +10,7 @@ import csv
 import io
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -34,6 +35,8 @@ _PACKED: Final = (
     (b"\xd0\xcf\x11\xe0", "is an Excel workbook: save the sheet as CSV"),
     (b"%PDF", "is a PDF: export the table as CSV"),
 )
+_ONE_CELL: Final = "is the file cut off here, or the delimiter another one than in the header?"
+_OTHER_WIDTH: Final = "is the file cut off here, a quote missing, or a delimiter inside a text?"
 _CELL_MAX: Final = 1 << 20  # long texts are cut at 131,072 characters by Salesforce
 _SAMPLE: Final = 1_000_000
 _MIXED: Final = "wellwon-windows-1252"
@@ -43,10 +46,17 @@ def _windows_1252(error: UnicodeError) -> tuple[str, int]:
     """Bytes that are not UTF-8, as spreadsheets on Windows write them; the rest of the file may well be UTF-8."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
+    _foreign[_MIXED] += error.end - error.start
     return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
 
 
 codecs.register_error(_MIXED, _windows_1252)
+_foreign = Counter[str]()
+
+
+def foreign_bytes() -> int:
+    """Bytes that this process read as Windows-1252 since it was asked last."""
+    return _foreign.pop(_MIXED, 0)
 
 
 class NotATable(ValueError):
@@ -195,7 +205,7 @@ class CsvTable:
         return Rejected(
             "bad_row",
             f"the row has {len(cells)} cells, the header {len(self.columns)}: "
-            "is the file cut off here, a quote missing, or a delimiter inside a text?",
+            + (_ONE_CELL if len(cells) == 1 else _OTHER_WIDTH),
             original,
             f"{self.file}:{line}",
         )
@@ -206,6 +216,20 @@ class CsvTable:
         encoding = "utf-8" if piece.start else self._encoding
         errors = "replace" if encoding.startswith("utf-16") else _MIXED
         return io.TextIOWrapper(file, encoding, errors, newline=self._newline)
+
+    def first_foreign(self, piece: Piece) -> str:
+        """Where the first bytes of a piece are that are not UTF-8: file, line and column; empty if there are none."""
+        with stream(self._content) as file:
+            file.seek(piece.start)
+            for number, line in enumerate(islice(file, piece.count), piece.line):
+                try:
+                    line.decode()
+                except UnicodeDecodeError as error:
+                    before = line[: error.start].decode(errors="replace")
+                    place = _columns(before, self._delimiter) - 1
+                    column = f":{self.header[place]}" if 0 <= place < len(self.header) else ""
+                    return f"{self.file}:{number}{column}"
+        return ""
 
     def _original(self, first: int, end: int) -> bytes:
         """Some lines of the file as they are; only for what cannot be read, which is rare."""
@@ -310,6 +334,7 @@ def _decimal_comma(text: str, delimiter: str) -> bool:
 
 _NUMBER: Final = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 _SCIENTIFIC: Final = re.compile(r"[-+]?\d(\.\d+)?[eE]\+?\d{1,2}", re.ASCII)
+_TOO_LARGE: Final = 1e15
 _UNIT: Final = re.compile(r"^[A-Z]{3}\b|\b[A-Z]{3}$|[$€£¥%\s\u00a0\u202f\u2019']")
 
 
@@ -324,12 +349,15 @@ def number(text: str, *, decimal_comma: bool) -> str:
     if bare.startswith("(") and bare.endswith(")"):
         bare = "-" + bare[1:-1]
     if _SCIENTIFIC.fullmatch(bare.replace(",", ".") if decimal_comma else bare):
-        return f"{float(bare.replace(',', '.')):.6f}"
+        value = float(bare.replace(",", "."))
+        if value >= _TOO_LARGE:
+            raise ValueError(f"{text!r} is too large: did a spreadsheet make a number of something else?")
+        return f"{value:.6f}"
     group, mark = (".", ",") if decimal_comma else (",", ".")
     whole, _, fraction = bare.partition(mark)
     if group in whole and not re.fullmatch(rf"[-+]?\d{{1,3}}(\{group}\d{{3}})+", whole):
-        raise ValueError(f"{text!r} is not a number: its thousands are not in threes")
+        raise ValueError(f"{text!r} is not a number: its thousands are not in threes; write it without marks for them")
     found = whole.replace(group, "") + ("." + fraction if fraction else "")
     if not _NUMBER.fullmatch(found):
-        raise ValueError(f"{text!r} is not a number")
+        raise ValueError(f"{text!r} is not a number: write it in digits, such as 85000 or 85000{mark}50")
     return found

@@ -74,6 +74,8 @@ def _money(backtest: Backtest) -> Iterator[str]:
 def _counts(backtest: Backtest) -> Iterator[str]:
     if still := backtest.deals["open"]:
         yield f"{still:,} of {backtest.info.deals:,} deals are still open; what becomes of them is not known."
+    if deleted := backtest.deals["deleted"]:
+        yield f"{deleted:,} of {backtest.info.deals:,} deals were deleted; what they would have come to is not known."
     thin = [rule.rule for rule in backtest.rules if rule.verdict == INSUFFICIENT and rule.deals]
     if thin:
         yield f"Fewer than {MIN_N} decided or comparable deals were flagged by {', '.join(thin)}: they are not judged."
