@@ -144,6 +144,8 @@ class Workspace:
                 channel = "D" + channel
             elif channel not in self.channels:
                 return self._no("channel_not_found")
+            if (thread := about.get("thread_ts")) and (channel, thread) not in self.messages:
+                return self._no("thread_not_found")
             ts = f"1700000000.{len(self.messages):06d}"
             self.messages[channel, ts] = about
             return self._yes(channel=channel, ts=ts)

@@ -16,6 +16,7 @@ from wellwon.deliver.crm_facts import DealFacts, Facts, FlagFacts
 from wellwon.deliver.desk import Desk
 from wellwon.deliver.items import read_alert, read_win
 from wellwon.runtime import crm as runtime_crm
+from wellwon.runtime import lanes
 from wellwon.runtime.crm import CrmWriter
 from wellwon.runtime.crm_metrics import CrmMetrics
 from wellwon.sinks.crm import Usage
@@ -255,5 +256,18 @@ def test_hours_after_a_win_are_the_policys() -> None:
         worker.now = START + HOUR
         await worker.work()
         assert shown(crm).win is not None
+
+    asyncio.run(run())
+
+
+def test_no_deal_is_left_out_however_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes.Lane.__init__, "__defaults__", (2,))
+
+    async def run() -> None:
+        crm = Crm()
+        worker = Worker(crm)
+        crm.says = lambda facts: Later("down")
+        await worker.take(*(alert_record(deal=f"006SM000000{number:04d}YAE") for number in range(5)))
+        assert worker.writer.waiting == 5
 
     asyncio.run(run())

@@ -37,6 +37,22 @@ def test_text() -> None:
     assert TextLines().format(record(deals=3)).endswith("INFO    states restored deals=3")
 
 
+HOSTILE = "Acme\n12:00:00 ERROR   forged \x1b[31m\u202e\udc80\r"
+
+
+def test_what_a_line_quotes_cannot_look_like_another_line() -> None:
+    line = TextLines().format(record(msg="refused: %s", args=(HOSTILE,), said=HOSTILE))
+    assert line.isprintable()
+    assert r"Acme\n12:00:00 ERROR   forged \x1b[31m\u202e\udc80\r said=Acme\n" in line
+    try:
+        raise ValueError("\x1b[31m\u202e")
+    except ValueError:
+        lines = TextLines().format(record(exc_info=sys.exc_info())).splitlines()
+    assert lines[-1] == r"ValueError: \x1b[31m\u202e"
+    assert all(one.isprintable() for one in lines)
+    assert orjson.loads(JsonLines("w1").format(record(said=HOSTILE)))["level"] == "info"
+
+
 def test_what_libraries_say_at_every_start_is_left_out() -> None:
     keep = OfInterest().filter
     failed = {"msg": "Group Coordinator Request failed: %s", "args": ("not available",), "levelno": logging.ERROR}

@@ -71,6 +71,7 @@ def test_slack_keeps_its_limits_and_reads_no_markup(which: int, name: str) -> No
         if block["type"] == "section":
             text = block["text"]["text"]
             assert 1 <= len(text) <= 3_000
+            assert block["text"]["verbatim"], "no address, channel or mention is made of a name"
             assert not re.search(r"[<>]", text)
             assert not re.search(r"&(?!amp;|lt;|gt;)", text)
         else:

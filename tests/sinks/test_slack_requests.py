@@ -63,6 +63,7 @@ def test_the_documented_example_is_accepted() -> None:
         (str(NOW), "v0=" + "0" * 64),
         (str(NOW), ""),
         (str(NOW), "v1=é"),
+        (str(NOW), "v0=\udcff"),
         ("", sign(b"x")[1]),
         ("soon", sign(b"x")[1]),
         sign(b"x", NOW - WINDOW_S - 1),

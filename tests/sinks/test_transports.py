@@ -67,15 +67,17 @@ def test_slack_finds_the_owner_by_e_mail_once_and_edits_in_place(stack: ExitStac
         assert isinstance(await slack.send(PRIVATE), Delivered)
         ended = AlertCard(read_alert(alert_record(revision=2, transition="resolved", title="Acme - over")))
         assert await slack.send(replace(PRIVATE, card=ended, refs=(first.ref,))) == Delivered()
-        thread = await slack.send(replace(CHANNEL, thread="C01:1.2"))
+        root = await slack.send(CHANNEL)
+        assert isinstance(root, Delivered)
+        thread = await slack.send(replace(CHANNEL, thread=root.ref))
         assert isinstance(thread, Delivered)
         await slack.close()
 
     asyncio.run(run())
-    assert workspace.calls == {"users.lookupByEmail": 1, "chat.postMessage": 3, "chat.update": 1}
-    edited, _, threaded = workspace.messages.values()
-    assert edited["text"] == "Acme - over"
-    assert (threaded["thread_ts"], threaded["reply_broadcast"]) == ("1.2", True)
+    assert workspace.calls == {"users.lookupByEmail": 1, "chat.postMessage": 4, "chat.update": 1}
+    edited, _, root, threaded = workspace.messages.items()
+    assert edited[1]["text"] == "Acme - over"
+    assert (threaded[1]["thread_ts"], threaded[1]["reply_broadcast"]) == (root[0][1], True)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,15 @@ def test_slack_says_no_with_status_200(stack: ExitStack, error: str, expected: t
     (outcome,) = send(slack, CHANNEL)
     assert isinstance(outcome, expected)
     assert error in outcome.why
+
+
+def test_where_the_thread_is_gone_the_message_stands_by_itself(stack: ExitStack) -> None:
+    workspace = fake.Workspace()
+    slack, _ = slack_of(stack, workspace)
+    (outcome,) = send(slack, replace(CHANNEL, thread="C01:1600000000.000001"))
+    assert isinstance(outcome, Delivered)
+    (message,) = workspace.messages.values()
+    assert "thread_ts" not in message
 
 
 def test_slack_asks_for_patience(stack: ExitStack) -> None:
@@ -228,9 +239,19 @@ def test_public_addresses_are_not() -> None:
 
 def test_a_name_that_leads_to_a_private_address_is_refused_too(stack: ExitStack) -> None:
     server = stack.enter_context(fake.running(fake.receiver()))
-    hook = Webhook(lambda: server.url.replace("127.0.0.1", "localhost"), lambda: SECRET, Client(private=False))
+    hook = Webhook(lambda: f"https://localhost:{server.port}", lambda: SECRET, Client(private=False))
     (outcome,) = send(hook, RAW)
     assert isinstance(outcome, Later)
+    assert "Forbidden" in outcome.why
+    assert server.all == []
+
+
+def test_an_address_that_became_private_since_the_start_is_refused_too(stack: ExitStack) -> None:
+    server = stack.enter_context(fake.running(fake.receiver()))
+    for url in (server.url, server.url.replace("http://", "https://")):
+        (outcome,) = send(Webhook(lambda url=url: url, lambda: SECRET, Client(private=False)), RAW)
+        assert isinstance(outcome, Later)
+        assert "WELLWON_PRIVATE_WEBHOOKS" in outcome.why
     assert server.all == []
 
 
@@ -252,6 +273,10 @@ def test_mail_arrives_as_text_and_html_with_the_same_id_each_time() -> None:
         ({"DATA": "451 try later"}, Later),
         ({".": "554 spam"}, Refused),
         ({"MAIL": "421 going down"}, Later),
+        ({"MAIL": "530 authentication required"}, Later),
+        ({"MAIL": "550 sender not allowed"}, Later),
+        ({"": "554 no service for you"}, Later),
+        ({"EHLO": "502 what", "HELO": "550 who"}, Later),
     ],
 )
 def test_what_a_mail_server_answers(replies: dict[str, str], expected: type) -> None:

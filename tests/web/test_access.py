@@ -60,6 +60,14 @@ def test_a_proxy_without_people_shows_nothing_and_says_so() -> None:
         Access(replace(PROXY, web_sees_all=()), load_people("id\n"), load_policy(""))
 
 
+@pytest.mark.parametrize("text", ["\udcff", "é", ""])
+def test_a_token_or_session_of_any_bytes_is_refused(text: str) -> None:
+    known = access(replace(OPEN, web_token=TOKEN))
+    assert not known.is_token(text)
+    with pytest.raises(Unknown):
+        known.identify("10.1.2.3", {"Authorization": f"Bearer {text}"}, f"99999999999.{text}", 0)
+
+
 def test_a_short_token_is_refused() -> None:
     with pytest.raises(SettingsError, match="shorter than 16"):
         access(replace(OPEN, web_token="short"))

@@ -168,6 +168,8 @@ def test_other_sites_cannot_speak_for_who_is_signed_in() -> None:
         ({"kind": "snoozed", "value": "0"}, None),
         ({"kind": "snoozed", "value": "9" * 30}, None),
         ({"kind": "snoozed", "value": "-1"}, None),
+        ({"kind": "snoozed", "value": "000001" + "9" * 5}, None),
+        ({"kind": "snoozed", "value": "000001" + "9" * 5_000}, None),
         ({"kind": "deleted"}, None),
         ({"kind": None}, None),
         ({"press": "x"}, None),

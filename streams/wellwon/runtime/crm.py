@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import groupby
+from math import inf
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -70,7 +71,8 @@ class CrmWriter:
         if self._budget is None:
             self._budget = Budget(self._share(desk), time.monotonic())
         if self._lane is None:
-            self._lane = Lane(0.0, self._transport.batch, random.random)
+            # Each deal waits once at most, and nothing would ask again for one that found no room.
+            self._lane = Lane(0.0, self._transport.batch, random.random, inf)
             self.look(desk, desk.ledger.records, now)
 
     def _share(self, desk: Desk) -> int:
@@ -100,8 +102,8 @@ class CrmWriter:
                 self._offer(self._lane, key)
 
     def _offer(self, lane: Lane, key: bytes) -> None:
-        if lane.offer((key, "", self.system)):
-            self._queued.add(key)
+        lane.offer((key, "", self.system))
+        self._queued.add(key)
 
     def pick(self, desk: Desk, now: int) -> Callable[[], None] | None:
         """Note what goes out in the next round, and return what sends it once that is written; None for nothing."""

@@ -26,9 +26,9 @@ Place = tuple[bytes, str, str]
 class Lane:
     """See the module."""
 
-    def __init__(self, pace_s: float, parallel: int, jitter: Callable[[], float]) -> None:
-        """``jitter`` gives a number from 0 to 1."""
-        self._pace, self._parallel, self._jitter = pace_s, parallel, jitter
+    def __init__(self, pace_s: float, parallel: int, jitter: Callable[[], float], most: float = QUEUE_MAX) -> None:
+        """``jitter`` gives a number from 0 to 1; ``most`` messages may wait."""
+        self._pace, self._parallel, self._jitter, self._most = pace_s, parallel, jitter, most
         self._queues: dict[bytes, deque[Place]] = {}
         self._ready: deque[bytes] = deque()
         self._waiting: list[tuple[float, int, bytes]] = []
@@ -53,7 +53,7 @@ class Lane:
 
     def offer(self, place: Place) -> bool:
         """Take in a message; False when too many wait already."""
-        if self.length >= QUEUE_MAX:
+        if self.length >= self._most:
             return False
         self.length += 1
         key = place[0]

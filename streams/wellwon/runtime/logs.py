@@ -20,6 +20,16 @@ STARTING = ("Group Coordinator Request failed", "GETPID")
 """How lines begin by which clients tell that a broker or a group has just begun, and that they try again."""
 
 
+def shown(text: str, also: str = "") -> str:
+    """A text on one line, and in the order in which it is written: what is not printable stands there as its escape.
+
+    A name out of the CRM, or what a sink answered, must not look like a line of its own. ``also`` is kept as it is.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in also else c.encode("unicode_escape").decode() for c in text)
+
+
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
@@ -60,7 +70,10 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        try:
+            return orjson.dumps(line, default=str).decode()
+        except TypeError:  # a text that no UTF-8 can hold
+            return orjson.dumps({key: shown(str(value)) for key, value in line.items()}).decode()
 
 
 class TextLines(logging.Formatter):
@@ -72,7 +85,11 @@ class TextLines(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Return the line without what follows an exception."""
         fields = "".join(f" {key}={value}" for key, value in _extra(record).items())
-        return super().formatMessage(record) + fields
+        return shown(super().formatMessage(record) + fields)
+
+    def formatException(self, ei: Any) -> str:
+        """Return the lines of an exception."""
+        return shown(super().formatException(ei), also="\n")
 
 
 class Discreet(logging.Formatter):

@@ -44,6 +44,7 @@ def _send(url: str, mail: EmailMessage) -> Outcome:
     handed_over = False
     try:
         with _connect(parts.scheme, host, parts.port) as server:
+            server.ehlo_or_helo_if_needed()
             if parts.scheme == "smtp" and safe:
                 server.starttls(context=ssl.create_default_context())
             if parts.username:
@@ -52,12 +53,17 @@ def _send(url: str, mail: EmailMessage) -> Outcome:
             server.send_message(mail)
     except smtplib.SMTPAuthenticationError as error:
         return Later(f"the mail server refuses the login ({error.smtp_code})", CREDENTIALS_S)
+    except smtplib.SMTPSenderRefused as error:
+        seconds = CREDENTIALS_S if error.smtp_code >= 500 else 0.0
+        return Later(f"the mail server refuses the sender, or wants a login ({error.smtp_code})", seconds)
     except smtplib.SMTPRecipientsRefused as error:
         code = max((code for code, _ in error.recipients.values()), default=550)
         return Refused(f"the recipient is refused ({code})") if code >= 500 else Later(f"not now ({code})")
     except smtplib.SMTPResponseException as error:
         said = f"the mail server says {error.smtp_code}"
-        return Refused(said) if 500 <= error.smtp_code < 600 else Later(said)
+        if 500 <= error.smtp_code < 600:  # before the mail was handed over nothing is its own fault
+            return Refused(said) if handed_over else Later(said, CREDENTIALS_S)
+        return Later(said)
     except smtplib.SMTPNotSupportedError:
         return Later("the mail server has no STARTTLS (to go without: ?starttls=no)", CREDENTIALS_S)
     except (smtplib.SMTPException, OSError, ValueError) as error:

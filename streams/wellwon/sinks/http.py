@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from wellwon.sinks.guard import PublicResolver
-from wellwon.sinks.transport import Later, retry_after
+from wellwon.sinks.guard import PublicResolver, check_url
+from wellwon.sinks.transport import CREDENTIALS_S, Later, retry_after
 
 TIMEOUT_S = 15.0
 BODY_MAX = 65_536
@@ -54,6 +54,10 @@ class Client:
 
     async def request(self, method: str, url: str, content: bytes | None, headers: Mapping[str, str]) -> Answer | Later:
         """Ask once. A redirect is not followed: it might lead to where no message should go."""
+        try:
+            check_url(url, private=self._private)  # each time: a file with the address may have been written anew
+        except ValueError as error:
+            return Later(str(error), CREDENTIALS_S)
         try:
             asked = self._connected().request(method, url, data=content, headers=headers, allow_redirects=False)
             async with asked as reply:

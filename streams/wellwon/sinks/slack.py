@@ -23,6 +23,11 @@ _PASSING: Final = frozenset(
 _CREDENTIALS: Final = frozenset(
     ("invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive", "missing_scope")
 )
+_NO_THREAD: Final = frozenset(
+    ("thread_not_found", "message_not_found", "cannot_reply_to_message", "restricted_action_thread_locked")
+)
+"""The first message about the deal was deleted, or may not be answered any more."""
+_IN_THREAD: Final = frozenset(("thread_ts", "reply_broadcast"))
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
 
 
@@ -53,6 +58,8 @@ class Slack:
             about["thread_ts"] = parcel.thread.partition(":")[2]
             about["reply_broadcast"] = isinstance(parcel.card, AlertCard) and parcel.card.alert.open
         answer = await self._call("chat.postMessage", about)
+        if isinstance(answer, Refused) and parcel.thread and answer.why.rpartition(" ")[2] in _NO_THREAD:
+            answer = await self._call("chat.postMessage", {k: v for k, v in about.items() if k not in _IN_THREAD})
         if not isinstance(answer, dict):
             return answer
         return Delivered(f"{answer.get('channel', channel)}:{answer.get('ts', '')}")

@@ -33,7 +33,8 @@ def escape(text: str) -> str:
 def _section(text: str) -> Block:
     if len(text) > SECTION_MAX:
         text = text[: SECTION_MAX - 1].rpartition("\n")[0] + "\n…"
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    # verbatim: what only looks like an address, a channel or a mention stays text.
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
 
 
 def message(layout: Layout, *, buttons: bool) -> Block:

@@ -45,7 +45,7 @@ class Verifier:
             raise Forged("the timestamp is not of these minutes")
         signed = b"v0:" + timestamp.encode() + b":" + body
         expected = "v0=" + hmac.new(self._secret, signed, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected.encode(), signature.encode()):
+        if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
             raise Forged("the signature is wrong")
         while self._seen and (len(self._seen) >= REMEMBERED or next(iter(self._seen.values())) < now - 2 * WINDOW_S):
             self._seen.popitem(last=False)

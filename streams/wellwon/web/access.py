@@ -150,7 +150,7 @@ class Access:
 
     def is_token(self, text: str) -> bool:
         """Whether somebody knows the token."""
-        return bool(self._token) and hmac.compare_digest(text.encode(), self._token.encode())
+        return bool(self._token) and hmac.compare_digest(text.encode(errors="replace"), self._token.encode())
 
     def session(self, now_s: int) -> str:
         """A cookie for who gave the token; good until `SESSION_S` from now, or until the token is changed."""
@@ -161,7 +161,7 @@ class Access:
         until, _, signature = cookie.partition(".")
         if not (until.isascii() and until.isdigit() and len(until) < 12 and int(until) > now_s):
             return False
-        return hmac.compare_digest(signature.encode(), self._sign(until).encode())
+        return hmac.compare_digest(signature.encode(errors="replace"), self._sign(until).encode())
 
     def _sign(self, until: str) -> str:
         return hmac.new(self._token.encode(), f"session {until}".encode(), hashlib.sha256).hexdigest()

@@ -47,7 +47,7 @@ def reply(body: Any, alert: Alert, by: str, now: int) -> Reply:
         if answer == "not_right" and not note:
             raise Meaningless("value: why is it not right?")
     elif kind == SNOOZED:
-        if not (value.isascii() and value.isdigit() and 1 <= int(value[:6]) <= SNOOZE_MAX_H):
+        if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= SNOOZE_MAX_H):
             raise Meaningless(f"value: hours from 1 to {SNOOZE_MAX_H}")
         until = format_instant(now + int(value) * HOUR)
     elif kind != ACKNOWLEDGED:
