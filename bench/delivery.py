@@ -79,6 +79,7 @@ def measure(settings: Settings, seconds: int, rate: int) -> dict[str, Any]:
     return {
         "rate": rate,
         "seconds": seconds,
+        "warm_up_s": WARM_UP_S,
         "alerts": len(took),
         "ms": {str(share): took[min(len(took) - 1, len(took) * share // 100)] * 1e3 for share in (50, 90, 99, 100)},
         "cpu_share": busy / (WARM_UP_S + seconds),

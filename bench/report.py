@@ -119,9 +119,10 @@ def _latency(found: dict[str, Any]) -> str:
         for share, target in ((50, "5"), (90, ""), (99, "25"), (100, ""))
     ]
     return (
-        f"### Change to alert\n\n{found['rate']:,} changes/s for {found['seconds']} s, after a warm-up of 5 s; from the"
-        f" producer's call to the alert in a consumer's hands, {found['alerts']:,} alerts. The worker was busy for"
-        f" {found['cpu_share']:.0%} of the time.\n\n" + _table(("", "ms", "target"), rows)
+        f"### Change to alert\n\n{found['rate']:,} changes/s for {found['seconds']} s, after a warm-up of"
+        f" {found['warm_up_s']} s; from the producer's call to the alert in a consumer's hands, {found['alerts']:,}"
+        f" alerts. The worker was busy for {found['cpu_share']:.0%} of the time.\n\n"
+        + _table(("", "ms", "target"), rows)
     )
 
 
@@ -131,9 +132,9 @@ def _delivery(found: dict[str, Any]) -> str:
         for share, target in ((50, ""), (90, ""), (99, "100"), (100, ""))
     ]
     return (
-        f"### Alert to request\n\n{found['rate']:,} alerts/s for {found['seconds']} s, after a warm-up of 5 s, without"
-        " a settle time; from the producer's call with the alert to the request at a webhook's receiver,"
-        f" {found['alerts']:,} alerts. Deliver was busy for {found['cpu_share']:.0%} of the time:"
+        f"### Alert to request\n\n{found['rate']:,} alerts/s for {found['seconds']} s, after a warm-up of"
+        f" {found['warm_up_s']} s, without a settle time; from the producer's call with the alert to the request at a"
+        f" webhook's receiver, {found['alerts']:,} alerts. Deliver was busy for {found['cpu_share']:.0%} of the time:"
         f" {found['cpu_share'] / found['rate'] * 1e3:.2f} ms of CPU an alert.\n\n" + _table(("", "ms", "target"), rows)
     )
 

@@ -118,9 +118,11 @@ class Outlet:
                 alerted()
 
         for topic, key, value in records:
-            # Facts are counted together, so they have one partition, whatever the broker has.
-            place = {"partition": 0} if topic == self._facts_topic else {}
-            self._produce(self._urgent, topic, value=value, key=key, on_delivery=done, **place)
+            if topic == self._facts_topic:
+                # Nobody waits for a fact: it goes with the states. Facts are counted together, so in one partition.
+                self._produce(self._states, topic, value=value, key=key, partition=0, on_delivery=done)
+            else:
+                self._produce(self._urgent, topic, value=value, key=key, on_delivery=done)
         self.collect()
 
     def states(self, changelog: Changelog, lot: list[Entry], written: Callable[[], None]) -> None:

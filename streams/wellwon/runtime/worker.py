@@ -24,8 +24,9 @@ from wellwon.runtime.zombies import Superseded
 
 log = logging.getLogger(__name__)
 
-GC_THRESHOLDS = (50_000, 20, 100)
-"""At its defaults the collector takes 44 % of the CPU of the slice path, and finds nothing."""
+GC_THRESHOLDS = (2_000, 5, 1_000)
+"""At its defaults the collector takes 44 % of the CPU of the slice path, and finds nothing. It looks at little at a
+time: at 50,000 objects a time it held up alerts for 40 ms."""
 
 
 def build_detect(settings: Settings) -> Detect:
