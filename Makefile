@@ -44,11 +44,10 @@ schemas: .venv/runs ## write schemas/ anew
 bench: .venv/tests ## compare with peers on a real broker (several minutes)
 	$(BIN)/python bench/run.py
 
-dist: .venv/tests ## wheel, source archive and bill of materials (SBOM), in dist/
+dist: .venv/tests ## wheel, source archive, bills of materials (SBOM), in dist/
 	@rm -rf dist
 	@$(BIN)/hatchling build --directory dist
-	@$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --short-PURLs --output-reproducible \
-		--validate --output-file dist/wellwon-$$($(BIN)/wellwon --version | cut -d' ' -f2).cdx.json
+	@$(BIN)/python deploy/bill_of_materials.py dist $$($(BIN)/wellwon --version | cut -d' ' -f2)
 
 lock: ## choose the newest allowed versions of everything
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv

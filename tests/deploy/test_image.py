@@ -108,6 +108,19 @@ def test_the_image_has_wellwon_and_no_build_tools(image: Path) -> None:
     assert not installed.keys() & {"hatchling", "editables", "pytest", "ruff", "mypy", "setuptools", "hypothesis"}
 
 
+def test_its_bill_of_materials_is_what_it_has(image: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / "deploy/bill_of_materials.py", tmp_path, "0"], check=True)
+    bill = json.loads((tmp_path / "wellwon-0-image.cdx.json").read_text())
+    listed = subprocess.check_output([image / "opt/wellwon/bin/pip", "list", "--format=json"])
+    installed = {_name(package["name"]): package["version"] for package in json.loads(listed)}
+    mine = {_name(part["name"]): part["version"] for part in bill["components"]}
+    assert mine == {name: version for name, version in installed.items() if name not in ("pip", "wellwon")}
+
+
+def _name(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
 def test_the_entry_point_runs(image: Path) -> None:
     assert "late-discount" in wellwon_in(image, "rules")
 

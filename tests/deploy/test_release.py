@@ -101,12 +101,22 @@ def test_versions_agree() -> None:
     assert headings[0] == "Unreleased" or headings[0] == declared
 
 
-def test_the_bill_of_materials_names_what_the_lock_installs(tmp_path: Path) -> None:
-    out = tmp_path / "sbom.json"
-    (line,) = re.findall(r"cyclonedx-py (.+?) \\\n", (ROOT / "Makefile").read_text())
-    run(BIN / "cyclonedx-py", *line.split(), "--validate", "--output-file", out, cwd=ROOT)
-    bill = json.loads(out.read_text())
-    locked = set(re.findall(r"^([\w.-]+)==([^ ;\\]+)", (ROOT / "requirements.lock").read_text(), re.M))
-    assert {(part["name"], part["version"]) for part in bill["components"]} == locked
-    assert all(part["purl"].startswith("pkg:pypi/") for part in bill["components"])
-    assert bill["metadata"]["component"]["name"] == "wellwon"
+def components(bill: Path) -> dict[str, str]:
+    """What a bill of materials names, with versions."""
+    found = json.loads(bill.read_text())
+    assert found["metadata"]["component"]["name"] == "wellwon"
+    assert all(part["purl"].startswith("pkg:pypi/") for part in found["components"])
+    return {part["name"]: part["version"] for part in found["components"]}
+
+
+def test_the_bills_of_materials_name_what_the_locks_install(tmp_path: Path) -> None:
+    (line,) = re.findall(r"bin\)/python (deploy/bill_of_materials.py) dist", (ROOT / "Makefile").read_text(), re.I)
+    run(sys.executable, line, tmp_path, wellwon.__version__, cwd=ROOT)
+    text = (ROOT / "requirements.lock").read_text()
+    wheel = components(tmp_path / f"{NAME}.cdx.json")
+    assert wheel.items() == set(re.findall(r"^([\w.-]+)==([^ ;\\]+)", text, re.M))
+    # Whether it is what the image has is asked of the image: test_image.py.
+    image = components(tmp_path / f"{NAME}-image.cdx.json")
+    assert {"grpcio", "fastavro", "protobuf"} <= image.keys()
+    assert not {"hatchling", "mypy", "setuptools", "colorama"} & image.keys()
+    assert {name: version for name, version in image.items() if name in wheel}.items() <= wheel.items()
