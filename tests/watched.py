@@ -29,6 +29,7 @@ from wellwon.runtime.settings import Settings
 
 CONFIG = Path(__file__).parent.parent / "deploy" / "prometheus" / "prometheus.yml"
 ROLLUP = (sys.executable, "-m", "wellwon.runtime.rollup")
+INGEST = (sys.executable, "-m", "wellwon", "ingest", "salesforce-cdc", "--follow", "feed")
 DELIVER = (sys.executable, "-m", "wellwon.runtime.deliver_worker")
 SINK = """
 deliver:
@@ -109,6 +110,7 @@ class Watched:
     detect: live.Worker
     rollup: live.Worker
     deliver: live.Worker
+    ingest: live.Worker
     settings: Settings
 
     def wellwon(self, *arguments: str, stdin: bytes | None = None) -> bytes:
@@ -145,7 +147,7 @@ def _wellwon(settings: Settings, *arguments: str, stdin: bytes | None = None) ->
 
 @contextmanager
 def watched(folder: Path) -> Iterator[Watched]:
-    """A detect, a rollup and a deliver worker (a webhook, a CRM), the simulated policy, and Prometheus."""
+    """A worker of each kind (deliver with a webhook and a CRM), the simulated policy, and Prometheus."""
     with ExitStack() as stack:
         broker = stack.enter_context(kafka_broker.running(folder / "kafka"))
         hook = stack.enter_context(fake.running(fake.receiver()))
@@ -156,14 +158,14 @@ def watched(folder: Path) -> Iterator[Watched]:
         people.write_text("id,email,name,team,manager,zone\n")
         about = {"policy": policy, "people": people, "private_webhooks": True, "deliver_group": "watched-deliver"}
         settings = replace(settings, **about)
-        _wellwon(settings, "topics", "create")
+        _wellwon(settings, "topics", "create", "--raw", "feed")
         secrets = {"WELLWON_SINK_HOOK": hook.url, "WELLWON_SINK_HOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
         access = {"URL": crm.url, "CLIENT_ID": "wellwon", "CLIENT_SECRET": "secret"}
         secrets |= {f"WELLWON_CRM_SALESFORCE_{name}": value for name, value in access.items()}
         os.environ.update(secrets)
         stack.callback(lambda: [os.environ.pop(name) for name in secrets])
         workers = {}
-        for name, command in (("detect", live.REAL), ("rollup", ROLLUP), ("deliver", DELIVER)):
+        for name, command in (("detect", live.REAL), ("rollup", ROLLUP), ("deliver", DELIVER), ("ingest", INGEST)):
             at = f"127.0.0.1:{kafka_broker.free_port()}"
             # Deliver measures how long people wait by its own clock; machines are told whatever the day is.
             clock = "wall" if name == "deliver" else "log"

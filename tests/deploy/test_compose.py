@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -179,5 +180,9 @@ def test_grafana_finds_prometheus_and_the_dashboards() -> None:
     places = mounts(SERVICES["grafana"])
     assert places[provider["options"]["path"]] == "./deploy/grafana/dashboards"
     assert places["/etc/grafana/provisioning"] == "./deploy/grafana/provisioning"
+    for path in (grafana / "dashboards").glob("*.json"):
+        variables = {one["name"]: one for one in json.loads(path.read_text())["templating"]["list"]}
+        served = f"/usr/share/grafana{variables['runbooks']['query']}"
+        assert places[served] == "./deploy/runbooks", "the panels' links lead to what Grafana serves"
     home = Path(SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
     assert (ROOT / places[str(home.parent)] / home.name).is_file()

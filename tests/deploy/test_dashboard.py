@@ -14,7 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from wellwon.runtime.crm_metrics import CrmMetrics
 from wellwon.runtime.deliver_metrics import DeliverMetrics
+from wellwon.runtime.ingest_metrics import NormaliseMetrics, ReceiverMetrics, SubscriberMetrics
 from wellwon.runtime.metrics import Metrics
+from wellwon.runtime.reread_metrics import RereadMetrics
+from wellwon.web.metrics import WebMetrics
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 FOLDER = DEPLOY / "grafana" / "dashboards"
@@ -32,21 +35,27 @@ CHARTS = [(name, panel) for name, panel in PANELS if panel["type"] != "row"]
 PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
 
 
+KINDS: dict[str, str] = {}
+"""By the name of a sample, what it is: filled by `samples`."""
+
+
 @cache
 def samples() -> dict[str, set[str]]:
     """Every sample that a worker can show, with its labels."""
     deliver = DeliverMetrics(["x"])
-    everyone: tuple[Metrics | DeliverMetrics, ...] = (Metrics(), deliver)
+    fills_the_log = (NormaliseMetrics(), ReceiverMetrics(), SubscriberMetrics(), RereadMetrics(["x"]))
+    everyone = (Metrics(), deliver, *fills_the_log, WebMetrics())
     for metrics in (*everyone, CrmMetrics(deliver.registry, ["x"])):
         for metric in vars(metrics).values():
             if labels := getattr(metric, "_labelnames", ()):
                 metric.labels(*("x" for _ in labels))
-    return {
-        sample.name: set(sample.labels)
-        for metrics in everyone
-        for family in text_string_to_metric_families(metrics.page().decode())
-        for sample in family.samples
-    } | {name: set() for name in PROCESS}
+    found: dict[str, set[str]] = {name: set() for name in PROCESS}
+    for metrics in everyone:
+        for family in text_string_to_metric_families(metrics.page().decode()):
+            for sample in family.samples:
+                found.setdefault(sample.name, set()).update(sample.labels)
+                KINDS[sample.name] = family.type
+    return found
 
 
 def test_there_is_one_for_each_who_looks() -> None:
@@ -92,7 +101,7 @@ def test_a_panel_asks_for_metrics_and_labels_that_exist(panel: dict[str, Any]) -
         asked = set(re.findall(r"\b(?:wellwon|process)_\w+", expression))
         assert asked, expression
         assert asked <= known.keys()
-        labels = set().union(*(known[name] for name in asked)) | {"job", "instance"}
+        labels = set().union(*(known[name] for name in asked)) | {"job", "instance", "__name__"}
         if panel["type"] == "table":
             assert "{{" not in target["legendFormat"], "a column's heading"
         conditions = " ".join(re.findall(r"\{([^}]*)\}", expression))
@@ -100,6 +109,28 @@ def test_a_panel_asks_for_metrics_and_labels_that_exist(panel: dict[str, Any]) -
         used = set(re.findall(r"(\w+)\s*!?=", conditions)) | set(re.findall(r"\w+", groups))
         used |= set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
         assert used <= labels, expression
+
+
+@pytest.mark.parametrize("panel", [panel for _, panel in CHARTS], ids=lambda panel: panel["title"])
+def test_a_panel_asks_how_fast_counters_rise_and_how_high_gauges_are(panel: dict[str, Any]) -> None:
+    samples()
+    for target in panel["targets"]:
+        expression = target["expr"]
+        rising = "".join(re.findall(r"(?:rate|increase)\([^()]*\)", expression))
+        for name in re.findall(r"\b(?:wellwon|process)_\w+", expression):
+            kind = "counter" if name == "process_cpu_seconds_total" else KINDS.get(name, "gauge")
+            assert (name in rising) == (kind != "gauge"), expression
+            if kind == "histogram":
+                assert re.search(rf"histogram_quantile\(.*by \([^)]*\ble\b[^)]*\).*{name}", expression), expression
+
+
+@pytest.mark.parametrize("panel", [panel for _, panel in CHARTS], ids=lambda panel: panel["title"])
+def test_one_number_is_not_an_older_one(panel: dict[str, Any]) -> None:
+    """Where a filter may drop a series, the last value in the range is not the value at its end."""
+    for target in panel["targets"]:
+        if panel["type"] in ("stat", "bargauge") and ">" in target["expr"]:
+            assert target["instant"] is True
+            assert target["range"] is False
 
 
 @pytest.mark.parametrize("panel", [panel for _, panel in CHARTS], ids=lambda panel: panel["title"])
@@ -130,5 +161,6 @@ def test_no_deal_and_no_person_is_a_label() -> None:
     assert labels <= {
         *("source", "kind", "rule", "severity", "segment", "transition", "reading", "reason", "partition", "le"),
         *("days_left", "week", "sink", "answer", "topic", "crm", "outcome"),
+        *("what", "page", "status"),
         "generation",  # of Python's garbage collector
     }

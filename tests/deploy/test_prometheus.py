@@ -13,6 +13,7 @@ import pytest
 import live
 import watched
 from watched import CONFIG, Watched, fetch
+from wellwon.runtime import topics
 
 ROOT = Path(__file__).parent.parent.parent
 DASHBOARDS = [json.loads(path.read_text()) for path in sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))]
@@ -36,6 +37,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         for part in (lines[: len(lines) // 2], lines[len(lines) // 2 :]):
             found.play(part)
             live.produce(found.settings, [(b"deal", b"not JSON")])
+            live.produce(found.settings, [(b"", b"not JSON"), (b"", None)], topics.raw_topic("feed").name)
             found.answer("late-discount", "not_right", json.loads(part[-1])["occurred_at"], len(part))
             found.caught_up()
         live.until(lambda: found.prometheus.sum("wellwon_messages_sent_total") > 0, "messages to be sent")
@@ -49,14 +51,14 @@ def test_the_shipped_configuration_is_valid() -> None:
 
 
 def test_promtool_accepts_the_metrics(world: Watched) -> None:
-    for worker in (world.detect, world.rollup, world.deliver):
+    for worker in (world.detect, world.rollup, world.deliver, world.ingest):
         page = fetch(f"http://{worker.settings.http}/metrics")
         assert page
         done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True)
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("job", ["detect", "rollup", "deliver"])
+@pytest.mark.parametrize("job", ["detect", "rollup", "deliver", "ingest"])
 def test_each_worker_is_scraped_under_the_job_of_the_dashboards(world: Watched, job: str) -> None:
     assert world.prometheus.sum(f'up{{job="wellwon-{job}"}}') == 1
 

@@ -5,8 +5,8 @@ Only what our panels differ in is an argument; everything else is the same for a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 COLUMNS: Final = 24
@@ -34,6 +34,8 @@ class Panel:
     height: int = 8
     stacked: bool = False
     runbook: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Of a table's columns that have another unit, by heading."""
 
     def model(self, number: int, x: int, y: int) -> dict[str, Any]:
         """The panel as Grafana reads it."""
@@ -51,7 +53,7 @@ class Panel:
             "description": self.description,
             "datasource": SOURCE,
             "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
-            "fieldConfig": {"defaults": defaults, "overrides": []},
+            "fieldConfig": {"defaults": defaults, "overrides": self._overrides()},
             "options": _OPTIONS[self.kind],
             "targets": [self._target(place, query) for place, query in enumerate(self.queries)],
         }
@@ -68,7 +70,16 @@ class Panel:
         target = {"refId": chr(ord("A") + place), "datasource": SOURCE, "expr": expression, "legendFormat": legend}
         if self.kind == TABLE:
             return target | {"instant": True, "range": False, "format": "table"}
+        if self.kind in (STAT, BARS) and ">" in expression:
+            # A series that the filter drops has no value now, and over a range the last that it had would be shown.
+            return target | {"instant": True, "range": False}
         return target | {"range": True}
+
+    def _overrides(self) -> list[dict[str, Any]]:
+        return [
+            {"matcher": {"id": "byName", "options": heading}, "properties": [{"id": "unit", "value": unit}]}
+            for heading, unit in self.units.items()
+        ]
 
     def _columns(self) -> list[dict[str, Any]]:
         """One row a rule, one column a query."""
@@ -182,7 +193,8 @@ _PERIOD_ENDS: Final = {
     "titleFormat": "The fiscal period ends",
     "step": "300s",
 }
-# Where deploy/runbooks is to be read differs from place to place: it is asked for at the top, as the source is.
+# Where deploy/runbooks is to be read differs from place to place (in compose Grafana serves it itself): it is asked for
+# at the top, as the source is.
 _FIXED: Final = (
     {
         "name": "datasource",
@@ -198,8 +210,8 @@ _FIXED: Final = (
         "name": "runbooks",
         "label": "Runbooks at",
         "type": "textbox",
-        "query": "/runbooks",
-        "current": {"text": "/runbooks", "value": "/runbooks"},
+        "query": "/public/runbooks",
+        "current": {"text": "/public/runbooks", "value": "/public/runbooks"},
         "hide": 0,
     },
 )

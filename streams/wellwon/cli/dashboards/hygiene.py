@@ -161,7 +161,8 @@ DASHBOARD: Final = Dashboard(
                 ),
                 Panel(
                     "Wins by how they were won",
-                    "Per hour. Earned: price held, date held, the buyer answered; pressured: none of these.",
+                    "Per hour. Earned: price held, date held, the buyer answered. Pressured: a price was given while a"
+                    " pattern of pressure held. Mixed: in between; unknown: too little is known.",
                     "short",
                     [("sum by (reading) (rate(wellwon_wins_total[$__rate_interval])) * 3600", "{{reading}}")],
                     height=10,
@@ -183,7 +184,8 @@ DASHBOARD: Final = Dashboard(
                 ),
                 Panel(
                     "Held back in the range",
-                    "What waited for a digest, by reason: quiet hours, an owner's cap, small amounts.",
+                    "What waited for a digest, by reason: quiet hours, an owner's cap, small amounts, what was old by"
+                    " then, a policy's edit, the first connection, too much at once.",
                     "short",
                     [("sum by (reason) (increase(wellwon_messages_held_back_total[$__range]))", "{{reason}}")],
                     BARS,
@@ -191,7 +193,8 @@ DASHBOARD: Final = Dashboard(
                 ),
                 Panel(
                     "Told to nobody in the range",
-                    "By reason: the rule is in shadow, nobody is routed to, it settled before anybody was told.",
+                    "By reason: the rule is in shadow, nobody is routed to or has an address, it settled or was taken"
+                    " back before anybody was told, it was too old.",
                     "short",
                     [("sum by (reason) (increase(wellwon_messages_not_sent_total[$__range]))", "{{reason}}")],
                     BARS,

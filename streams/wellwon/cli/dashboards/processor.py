@@ -8,10 +8,17 @@ from wellwon.cli.dashboards import crm
 from wellwon.cli.dashboards.board import STAT, Dashboard, Panel, Row
 
 RATE: Final = "[$__rate_interval]"
+CHOSEN: Final = '{instance=~"$instance"}[$__rate_interval]'
+"""Of the workers chosen at the top: what only detect and rollup have."""
+DEAD: Final = '{__name__=~"wellwon_dead_letters_total|wellwon_raw_rejections_total"}'
 
 
-def _within(share: float, metric: str, *by: str) -> str:
-    return f"histogram_quantile({share}, sum by ({', '.join(('le', *by))}) (rate({metric}_bucket{RATE}))) >= 0"
+def _within(share: float, metric: str, *by: str, of: str = CHOSEN) -> str:
+    return f"histogram_quantile({share}, sum by ({', '.join(('le', *by))}) (rate({metric}_bucket{of}))) >= 0"
+
+
+def _rise(metric: str) -> str:
+    return f'sum(increase({metric}{{instance=~"$instance"}}[$__range]))'
 
 
 DASHBOARD: Final = Dashboard(
@@ -26,9 +33,12 @@ DASHBOARD: Final = Dashboard(
             (
                 Panel(
                     "Workers ready",
-                    "Detect and rollup workers that hold their states and process.",
+                    "Workers of each job that hold their states and process, or stand by (of deliver all but one).",
                     "short",
-                    [('sum(wellwon_worker_ready{instance=~"$instance"})', "ready")],
+                    [
+                        ('sum by (job) (wellwon_worker_ready{instance=~"$instance"})', "{{job}}"),
+                        ("sum by (job) (wellwon_deliver_ready)", "{{job}}"),
+                    ],
                     STAT,
                     4,
                     4,
@@ -48,7 +58,7 @@ DASHBOARD: Final = Dashboard(
                     "Changes a second",
                     "What sources sent and detect read.",
                     "cps",
-                    [(f"sum(rate(wellwon_changes_total{RATE}))", "changes")],
+                    [(f"sum(rate(wellwon_changes_total{CHOSEN}))", "changes")],
                     STAT,
                     4,
                     4,
@@ -58,7 +68,7 @@ DASHBOARD: Final = Dashboard(
                     "Dead letters in the range",
                     "Records that could not be used. None is normal.",
                     "short",
-                    [("sum(increase(wellwon_dead_letters_total[$__range]))", "dead letters")],
+                    [(f"sum(increase({DEAD}[$__range]))", "dead letters")],
                     STAT,
                     4,
                     4,
@@ -105,7 +115,7 @@ DASHBOARD: Final = Dashboard(
                     "Throughput by source",
                     "Changes a second, by source.",
                     "cps",
-                    [(f"sum by (source) (rate(wellwon_changes_total{RATE}))", "{{source}}")],
+                    [(f"sum by (source) (rate(wellwon_changes_total{CHOSEN}))", "{{source}}")],
                     stacked=True,
                     runbook="no-changes",
                 ),
@@ -113,7 +123,7 @@ DASHBOARD: Final = Dashboard(
                     "Throughput by kind",
                     "Changes a second, by kind. gap: a change whose fields were not sent; the deal is read again.",
                     "cps",
-                    [(f"sum by (kind) (rate(wellwon_changes_total{RATE}))", "{{kind}}")],
+                    [(f"sum by (kind) (rate(wellwon_changes_total{CHOSEN}))", "{{kind}}")],
                     stacked=True,
                 ),
                 Panel(
@@ -140,8 +150,34 @@ DASHBOARD: Final = Dashboard(
                     "Time spent in each rule",
                     "Seconds of a second, estimated from one slice in 16.",
                     "percentunit",
-                    [(f"sum by (rule) (rate(wellwon_rule_seconds_total{RATE}))", "{{rule}}")],
+                    [(f"sum by (rule) (rate(wellwon_rule_seconds_total{CHOSEN}))", "{{rule}}")],
                     stacked=True,
+                ),
+            ),
+        ),
+        Row(
+            "What fills the log",
+            (
+                Panel(
+                    "Waiting in raw topics",
+                    "Events of the CRM that ingest --follow has not read.",
+                    "short",
+                    [("sum by (job) (wellwon_raw_lag_records)", "{{job}}")],
+                    runbook="lag-growing",
+                ),
+                Panel(
+                    "Made of raw events, a minute",
+                    "changes: into the log; rereads: to be read again, for the event did not say it; dead_letters.",
+                    "short",
+                    [(f"sum by (what) (rate(wellwon_raw_written_total{RATE})) * 60", "{{what}}")],
+                    stacked=True,
+                    runbook="no-changes",
+                ),
+                Panel(
+                    "Left out, a minute",
+                    "Raw events that say nothing of a deal, and what comes twice, by reason.",
+                    "short",
+                    [(f"sum by (reason) (rate(wellwon_raw_left_out_total{RATE})) * 60", "{{reason}}")],
                 ),
             ),
         ),
@@ -156,7 +192,8 @@ DASHBOARD: Final = Dashboard(
                         (
                             'max by (job, partition) (wellwon_watermark_age_seconds{instance=~"$instance"})',
                             "{{job}} {{partition}}",
-                        )
+                        ),
+                        ("max by (job) (wellwon_deliver_watermark_age_seconds)", "{{job}}"),
                     ],
                     runbook="watermark-stuck",
                 ),
@@ -164,7 +201,7 @@ DASHBOARD: Final = Dashboard(
                     "Dead letters a minute",
                     "By reason. rule_failed: a rule raised; the others went on.",
                     "short",
-                    [(f"sum by (reason) (rate(wellwon_dead_letters_total{RATE})) * 60", "{{reason}}")],
+                    [(f"sum by (job, reason) (rate({DEAD}{RATE})) * 60", "{{job}}: {{reason}}")],
                     runbook="dead-letters",
                 ),
                 Panel(
@@ -172,9 +209,9 @@ DASHBOARD: Final = Dashboard(
                     "A minute. Late: too late to be judged. Sent twice: dropped. Read again: after a restart.",
                     "short",
                     [
-                        (f"sum(rate(wellwon_late_changes_total{RATE})) * 60", "late"),
-                        (f"sum(rate(wellwon_duplicate_changes_total{RATE})) * 60", "sent twice"),
-                        (f"sum(rate(wellwon_skipped_changes_total{RATE})) * 60", "read again"),
+                        (f"sum(rate(wellwon_late_changes_total{CHOSEN})) * 60", "late"),
+                        (f"sum(rate(wellwon_duplicate_changes_total{CHOSEN})) * 60", "sent twice"),
+                        (f"sum(rate(wellwon_skipped_changes_total{CHOSEN})) * 60", "read again"),
                     ],
                 ),
                 Panel(
@@ -209,8 +246,8 @@ DASHBOARD: Final = Dashboard(
                     "In the range: states written by a worker that had lost its partition; offsets without a record.",
                     "short",
                     [
-                        ("sum(increase(wellwon_foreign_states_total[$__range]))", "states rewritten"),
-                        ("sum(increase(wellwon_log_gap_records_total[$__range]))", "gaps"),
+                        (_rise("wellwon_foreign_states_total"), "states rewritten"),
+                        (_rise("wellwon_log_gap_records_total"), "gaps"),
                     ],
                 ),
             ),
@@ -297,8 +334,11 @@ DASHBOARD: Final = Dashboard(
                     "From when a message was due to its request to the sink.",
                     "s",
                     [
-                        (_within(0.5, "wellwon_alert_to_request_seconds", "sink"), "{{sink}}: half"),
-                        (_within(0.99, "wellwon_alert_to_request_seconds", "sink"), "{{sink}}: 99 in a hundred"),
+                        (_within(0.5, "wellwon_alert_to_request_seconds", "sink", of=RATE), "{{sink}}: half"),
+                        (
+                            _within(0.99, "wellwon_alert_to_request_seconds", "sink", of=RATE),
+                            "{{sink}}: 99 in a hundred",
+                        ),
                     ],
                     width=6,
                 ),

@@ -39,7 +39,7 @@ DASHBOARD: Final = Dashboard(
                 Panel(
                     "Every rule in the range",
                     "Fired, of these in shadow (nobody was told), taken back because it did not happen that way,"
-                    " answered as not right, resolved, and the median time until it cleared, in seconds. A rule that is"
+                    " answered as not right, resolved, and the median time until it cleared. A rule that is"
                     " often not right needs another threshold; one that fires and is never answered needs none of us.",
                     "short",
                     [
@@ -48,11 +48,12 @@ DASHBOARD: Final = Dashboard(
                         (RETRACTED, "retracted"),
                         (NOT_RIGHT, "not right"),
                         (RESOLVED, "resolved"),
-                        (_quantile(0.5), "seconds to clear"),
+                        (_quantile(0.5), "time to clear"),
                     ],
                     TABLE,
                     24,
                     14,
+                    units={"time to clear": "s"},
                 ),
             ),
         ),
