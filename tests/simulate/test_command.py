@@ -25,6 +25,12 @@ def test_changes_and_labels_are_written_to_files(tmp_path: Path) -> None:
     assert "changes of 80 deals" in done.output
 
 
+def test_deals_are_different_lives_as_long_as_people_may_count_them() -> None:
+    done = CliRunner().invoke(cli, ["simulate", "--deals", "2100"])
+    created = [one for one in map(orjson.loads, done.stdout.splitlines()) if one["kind"] == "created"]
+    assert len({(one["occurred_at"][:19], one["values"]["account"]) for one in created}) > 2_090
+
+
 def test_changes_go_to_standard_output_by_default() -> None:
     done = CliRunner().invoke(cli, ["simulate", "--deals", "5", "--calm"])
     assert orjson.loads(done.stdout.splitlines()[0])["kind"] == "created"

@@ -117,6 +117,8 @@ def test_a_million_deals_are_told_without_repeating_a_record() -> None:
 def test_what_cannot_be_simulated_is_refused() -> None:
     with pytest.raises(ValueError, match="between 1 and 2,000,000"):
         Simulation(1, 0)
+    with pytest.raises(ValueError, match="100 lives: at least 2,000"):
+        Simulation(1, 10, lives=100)
     with pytest.raises(ValueError, match="between 1 and 40"):
         Simulation(1, 10, quarters=0)
     with pytest.raises(ValueError, match="by itself"):

@@ -15,6 +15,9 @@ from wellwon.simulate.files import write_changes, write_labels
 from wellwon.simulate.organisation import calendar, policy_text
 from wellwon.simulate.stream import LOOKALIKE_SHARE, NEAR_MISS_SHARE, PRESSURED_SHARE, Simulation
 
+LIVES = 20_000
+"""So many deals are different: what people look at as statistics."""
+
 
 def _instant(text: str | None) -> int | None:
     if text is None:
@@ -56,7 +59,8 @@ def command(
 
     Some deals are pressured, some only look so; the labels say which, what should fire and what must not. Changes are
     opportunity-change.v1 lines for `wellwon ingest changes` and `wellwon replay changes`, best with the organisation's
-    own policy (`wellwon simulate --policy`).
+    own policy (`wellwon simulate --policy`). Up to 20,000 deals are all different; more repeat these, which is good for
+    load, and makes statistics look surer than they are.
     """
     if policy:
         click.echo(policy_text(), nl=False)
@@ -71,6 +75,7 @@ def command(
             pressured=0.0 if calm else pressured,
             lookalikes=lookalikes,
             near_misses=near_misses,
+            lives=LIVES,
         )
     except ValueError as error:
         raise BadInput(str(error)) from None
