@@ -63,6 +63,9 @@ def test_an_empty_environment_runs_the_demo(dist: Path, source: Path, tmp_path: 
     assert run(ours, "--version", cwd=tmp_path, PYTHONPATH="") == f"wellwon {wellwon.__version__}\n"
     where = run(place / "bin/python", "-c", "import wellwon; print(wellwon.__file__)", cwd=tmp_path, PYTHONPATH="")
     assert where.startswith(str(place))
+    documented = (ROOT / "docs" / "operations.md").read_text()
+    assert f"--requirement {NAME}/requirements.lock" in documented, "what is done here is what the page says"
+    assert f"--no-deps {NAME}-py3-none-any.whl" in documented
     demo = json.loads(run(ours, "demo", "--json", cwd=tmp_path, PYTHONPATH=""))
     assert demo["pressured_found"] == demo["pressured"] > 0
 
@@ -76,6 +79,7 @@ def test_the_source_archive_makes_the_same_wheel(dist: Path, source: Path, tmp_p
         "README.md",
         "CHANGELOG.md",
         "requirements.lock",
+        "requirements-pubsub.lock",
         "docs/decisions.md",
         "schemas/README.md",
     ):
