@@ -35,7 +35,7 @@ BASE = {(one["kind"], one["metadata"]["name"]): one for path in sorted((FOLDER /
         if path.name not in ("kustomization.yaml", "policy.yaml") for one in read(path)}  # fmt: skip
 WORKLOADS = {name: one for (kind, name), one in BASE.items() if kind in ("StatefulSet", "Deployment", "Job")}
 NAMES = [f"{kind} {name}" for kind, name in BASE]
-STAYING = [name for name, one in WORKLOADS.items() if one["kind"] != "Job"]
+STAYING = [name for name, one in WORKLOADS.items() if one["kind"] != "Job" and name != "tools"]
 
 
 def pod(workload: Manifest) -> Manifest:
@@ -89,7 +89,7 @@ def test_its_command_settings_and_volumes_exist(workload: Manifest) -> None:
     ours = container(workload)
     assert ours["image"] == f"wellwon:{wellwon.__version__}"
     command: click.Command = cli
-    for word in ours["args"]:
+    for word in ours.get("args", ()):
         if isinstance(command, click.Group):
             found = command.get_command(click.Context(command), word)
             assert found is not None, word
@@ -170,6 +170,13 @@ def test_a_worker_is_not_drained_all_at_once(name: str) -> None:
     assert budget["maxUnavailable"] == 1 < worker["spec"]["replicas"]
 
 
+def test_commands_that_somebody_runs_have_a_place_with_the_settings_of_the_workers() -> None:
+    tools, worker = container(WORKLOADS["tools"]), container(WORKLOADS["detect"])
+    assert WORKLOADS["tools"]["spec"]["replicas"] == 0
+    assert tools["command"] == ["sleep", "infinity"]
+    assert (tools["envFrom"], tools["volumeMounts"]) == (worker["envFrom"], worker["volumeMounts"])
+
+
 def rules() -> Iterator[Manifest]:
     for (kind, _), one in BASE.items():
         if kind == "NetworkPolicy":
@@ -196,6 +203,7 @@ WAYS: dict[str, tuple[set[str], set[int]]] = {
     "deliver": ({"metrics", "answers"}, NAMES_AND_KAFKA | {443, 465, 587}),  # sinks and CRMs; mail
     "receive": ({"metrics"}, NAMES_AND_KAFKA | CRM),
     "reread": ({"metrics"}, NAMES_AND_KAFKA | CRM),
+    "tools": (set(), NAMES_AND_KAFKA),
 }
 """By workload, the ports by which others may come in, and those of others to which it may go."""
 
