@@ -92,8 +92,8 @@ def test_bytes_of_another_encoding_are_read_and_told(tmp_path: Path) -> None:
     told = Told(tmp_path, written(tmp_path, mixed))
     assert stages(told.deals["d2"]) == ["Proposé"]
     assert told.by_deal.remarks == (
-        f"1 bytes are not UTF-8 and are read as Windows-1252, the first at {tmp_path}/h.csv:4:StageName: where a text "
-        "looks wrong, export the file as UTF-8",
+        f"bytes that are not UTF-8, and are read as Windows-1252: 1, the first at {tmp_path}/h.csv:4:StageName; where "
+        "a text looks wrong, export the file as UTF-8",
     )
     clean = Told(tmp_path, written(tmp_path, HEADER + ROWS.replace("Prospecting,5000", "Proposé,5000")))
     assert (stages(clean.deals["d2"]), clean.by_deal.remarks) == (["Proposé"], ())

@@ -16,7 +16,7 @@ def groups(backtest: Backtest) -> Iterator[Markup]:
         return
     yield element("h2", "Owners and teams")
     yield element("p", "What many deals show together. No figure here is of a person.", class_="soft")
-    columns = ("Rule", "Alerts", *(severity.capitalize() for severity in reversed(SEVERITIES)), "Messages", "When")
+    columns = ("Rule", "Alerts", *(severity.capitalize() for severity in reversed(SEVERITIES)), "Messages")
     rows = [
         element(
             "tr",
@@ -24,9 +24,10 @@ def groups(backtest: Backtest) -> Iterator[Markup]:
             element("td", f"{group.alerts:,}"),
             *(element("td", f"{group.severities.get(severity, 0):,}") for severity in reversed(SEVERITIES)),
             element("td", group_messages(backtest, group)),
-            element("td", group_sentence(group)),
+            element("td", group_sentence(group), class_="words"),
         )
         for group in backtest.groups
     ]
-    head = element("tr", *(element("th", column, scope="col") for column in columns))
+    when = element("th", "When", scope="col", class_="words")
+    head = element("tr", *(element("th", column, scope="col") for column in columns), when)
     yield element("div", element("table", element("thead", head), element("tbody", *rows)), class_="scroll")

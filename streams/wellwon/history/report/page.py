@@ -83,6 +83,8 @@ def _facts(backtest: Backtest) -> Markup:
         ("Still open", deals["open"]),
         ("Changes", backtest.info.changes),
     ]
+    if deals["deleted"]:
+        facts.insert(-1, ("Deleted", deals["deleted"]))
     if backtest.info.rejected:
         facts.append(("Rows rejected", backtest.info.rejected))
     return element(
