@@ -10,7 +10,8 @@ import click
 from wellwon.cli.failure import BadInput, Failed
 from wellwon.cli.output import json_lines
 from wellwon.cli.policy_explain_group import explain_live, explain_replayed, is_group
-from wellwon.cli.reading import KINDS_HELP, dialect, history, instant, load, options_of, replay_option, shown_rejections
+from wellwon.cli.reading import KINDS_HELP, dialect, history, load, replay_option
+from wellwon.cli.replayed import Replayed
 from wellwon.core.engine import restore
 from wellwon.core.model import LOST, WON
 from wellwon.core.rule import DEAL, RuleSpec, param_fields
@@ -20,11 +21,7 @@ from wellwon.history.one_deal import play
 from wellwon.policy import Policy, compile_policy, load_policy
 from wellwon.policy.explain import HOLDS, SILENT, VERDICTS, Answer, Explanation, explain
 from wellwon.policy.problem import did_you_mean
-from wellwon.sources.change import Rejected
-from wellwon.sources.feed import Feed
 from wellwon.sources.history import long_id
-from wellwon.sources.kinds import kind_named
-from wellwon.sources.mapping import SourceView
 
 EXAMPLES = """\b
 Examples:
@@ -72,17 +69,15 @@ def command(
         raise BadInput("files and --until are for --replay KIND FILE...")
     if kind is not None and not files:
         raise BadInput(f"name the files of --replay {kind} (- is standard input)")
+    replayed = None if kind is None else Replayed(kind, files, policy_file, until, zone, dayfirst)
     if is_group(deal):
-        if kind is None:
+        if replayed is None:
             explain_live(deal)
         else:
-            explain_replayed(deal, kind, files, policy_file, until, only, zone, dayfirst, as_json)
+            explain_replayed(deal, replayed, only, as_json)
         return
     deal = long_id(deal)
-    if kind is None:
-        known = _live(deal, policy_file)
-    else:
-        known = _replayed(deal, kind, files, policy_file, until, zone, dayfirst)
+    known = _live(deal, policy_file) if replayed is None else _replayed(deal, replayed)
     if only is not None and only not in known.policy.rules:
         raise BadInput(f"there is no rule '{only}'{did_you_mean(only, known.policy.rules)}")
     if (spec := next((spec for spec in known.policy.specs if spec.name == only), None)) and spec.subject != DEAL:
@@ -97,21 +92,14 @@ def command(
         click.echo(line)
 
 
-def _replayed(
-    deal: str, kind: str, files: tuple[str, ...], policy_file: str | None, until: str | None, zone: str, dayfirst: bool
-) -> Known:
-    import os
-
-    text, policy = load(policy_file or os.environ.get("WELLWON_POLICY"))
-    rejected: list[Rejected] = []
-    feed = Feed(kind_named(kind), files, SourceView.of(policy), options_of(zone, dayfirst), rejected.append)
-    played = play(deal, feed, text, lambda _: compile_policy(policy), instant(until, policy))
-    shown_rejections(rejected)
+def _replayed(deal: str, replayed: Replayed) -> Known:
+    text, policy = replayed.policy()
+    played = replayed.read(policy, lambda feed, until: play(deal, feed, text, lambda _: compile_policy(policy), until))
     if played.state is None:
         if played.changes:
             raise Failed(f"deal '{deal}' left the state: it is closed for longer than closed_days; see --until")
         raise Failed(f"no deal '{deal}' among the {played.deals:,} of these files. Ids are case-sensitive")
-    return Known(played.state, policy, f"replayed from {', '.join(files)}")
+    return Known(played.state, policy, replayed.where)
 
 
 def _live(deal: str, policy_file: str | None) -> Known:

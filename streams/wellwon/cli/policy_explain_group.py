@@ -10,7 +10,7 @@ import click
 
 from wellwon.cli.failure import BadInput, Failed
 from wellwon.cli.output import json_lines
-from wellwon.cli.reading import instant, load, options_of, shown_rejections
+from wellwon.cli.replayed import Replayed
 from wellwon.core.facts import Fact
 from wellwon.core.group import subjects_of
 from wellwon.core.model import SHADOW, Ruleset
@@ -20,10 +20,6 @@ from wellwon.policy import Policy, compile_policy
 from wellwon.policy.explain import thresholds_in_words
 from wellwon.policy.explain_group import KINDS, GroupAnswer, explain_group
 from wellwon.policy.problem import did_you_mean
-from wellwon.sources.change import Rejected
-from wellwon.sources.feed import Feed
-from wellwon.sources.kinds import kind_named
-from wellwon.sources.mapping import SourceView
 
 
 def is_group(subject: str) -> bool:
@@ -40,36 +36,20 @@ def explain_live(subject: str) -> None:
     )
 
 
-def explain_replayed(
-    subject: str,
-    kind: str,
-    files: tuple[str, ...],
-    policy_file: str | None,
-    until: str | None,
-    only: str | None,
-    zone: str,
-    dayfirst: bool,
-    as_json: bool,
-) -> None:
+def explain_replayed(subject: str, replayed: Replayed, only: str | None, as_json: bool) -> None:
     """Say why each rule holds for an owner or a team of a history."""
-    import os
-
-    text, policy = load(policy_file or os.environ.get("WELLWON_POLICY"))
+    text, policy = replayed.policy()
     if only is not None and only not in policy.rules:
         raise BadInput(f"there is no rule '{only}'{did_you_mean(only, policy.rules)}")
     ruleset = compile_policy(policy)
-    rejected: list[Rejected] = []
-    feed = Feed(kind_named(kind), files, SourceView.of(policy), options_of(zone, dayfirst), rejected.append)
-    facts = facts_of(feed, text, lambda _: ruleset, instant(until, policy))
-    shown_rejections(rejected)
+    facts = replayed.read(policy, lambda feed, until: facts_of(feed, text, lambda _: ruleset, until))
     if not any(subject in subjects_of(fact, ruleset) for fact in facts.of_deals):
         raise Failed(_unknown(subject, facts.of_deals, ruleset))
     answers = [one for one in explain_group(subject, facts.of_deals, facts.at, ruleset) if only in (None, one.rule)]
-    where = f"replayed from {', '.join(files)}"
     if as_json:
-        json_lines(_plain(subject, answers, facts.at, where, policy))
+        json_lines(_plain(subject, answers, facts.at, replayed.where, policy))
         return
-    for line in _told(subject, answers, facts.at, where, policy):
+    for line in _told(subject, answers, facts.at, replayed.where, policy):
         click.echo(line)
 
 

@@ -297,8 +297,8 @@ class Exports:
         by_deal.rejected_file = self._keep(rejects)
         if foreign:
             by_deal.remarks = (
-                f"bytes that are not UTF-8, and are read as Windows-1252: {foreign:,}, the first at {foreign_at}; where a "
-                "text looks wrong, export the file as UTF-8",
+                f"bytes that are not UTF-8, and are read as Windows-1252: {foreign:,}, the first at {foreign_at}; "
+                "where a text looks wrong, export the file as UTF-8",
             )
         by_deal.complete = not stop()
         if by_deal.complete:
