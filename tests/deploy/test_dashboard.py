@@ -91,6 +91,8 @@ def test_a_panel_explains_itself(panel: dict[str, Any]) -> None:
     assert panel["description"].endswith((".", "?"))
     assert panel["fieldConfig"]["defaults"]["unit"]
     assert all(target["legendFormat"] for target in panel["targets"])
+    counted = panel["type"] != "timeseries" and panel["fieldConfig"]["defaults"]["unit"] == "short"
+    assert (panel["fieldConfig"]["defaults"].get("decimals") == 0) == counted, "nobody raised 2.03 alerts"
 
 
 @pytest.mark.parametrize("panel", [panel for _, panel in CHARTS], ids=lambda panel: panel["title"])

@@ -42,6 +42,8 @@ class Panel:
         defaults: dict[str, Any] = {"unit": self.unit, "color": {"mode": "palette-classic"}}
         if self.kind != STAT:
             defaults["min"] = 0
+        if self.kind != LINES and self.unit == "short":
+            defaults["decimals"] = 0  # Prometheus's increase of a counter is seldom a whole number, what was counted is
         if self.kind == LINES:
             stacking = {"mode": "normal" if self.stacked else "none", "group": "A"}
             fill = 25 if self.stacked else 0
