@@ -27,8 +27,8 @@ DASHBOARD: Final = Dashboard(
             (
                 Panel(
                     "Findings open now",
-                    "Patterns that hold now, over all deals, those in shadow among them. A deal with three patterns counts"
-                    " three times here; people get one message for it.",
+                    "Patterns that hold now, over all deals, those in shadow among them. A deal with three patterns"
+                    " counts three times here; people get one message for it.",
                     "short",
                     [(f"sum({OPEN})", "open")],
                     STAT,
