@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
 
 from wellwon.core.model import ALERT
 from wellwon.core.units import HOUR, MINUTE
@@ -19,12 +18,9 @@ from wellwon.deliver.cards import AlertCard, CallCard, DigestCard
 from wellwon.deliver.directory import Address, Directory
 from wellwon.deliver.items import Alert, Reply, Win
 from wellwon.deliver.ledger import Ledger
-from wellwon.deliver.plan import FORGET_MS, OLD_MS, card_of, forgettable, plan, wake_at
-from wellwon.deliver.state import CAP, OLD, POST, QUIET, UPDATE, DealFile, Held, Message, Position
+from wellwon.deliver.plan import FORGET_MS, OLD_MS, card_of, forgettable, heading, plan, wake_at
+from wellwon.deliver.state import CAP, OLD, POST, QUIET, STANDING, UPDATE, DealFile, Held, Message, Position, Told
 from wellwon.deliver.telling import Item, Plan, Telling, Tick
-
-STANDING: Final = 5
-"""Messages about one headline at one address that are kept true: the last ones, where it rang more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +195,15 @@ class Desk:
     def _release(self, book: Book, now: int) -> None:
         """Tell what was held back: one digest, or the message itself where it is only one that came too late."""
         released = self.ledger.book(book.address).release(now)
-        lines, standing = [], []
+        lines, standing, settled = [], [], 0
         for held in released:
             self.ledger.keep(store.held_key(book.address, held), None)
-            if (line := digest.line(self.ledger.peek(held.deal.encode()), held)) is not None:
+            file = self.ledger.peek(held.deal.encode())
+            if (line := digest.line(file, held, str(book.address))) is None:
+                settled += 1
+            elif line not in lines:
                 lines.append(line)
                 standing.append(held)
-        settled = len(released) - len(lines)
         self._collected.counts["silent", "settled"] += settled
         if len(lines) == 1 and standing[0].reason in (QUIET, CAP):
             self._tell_one(book, standing[0], now)
@@ -223,10 +221,11 @@ class Desk:
     def _tell_one(self, book: Book, held: Held, now: int) -> None:
         key = held.deal.encode()
         file = self.ledger.file(key)
-        again = False
-        if (told := file.told.get(held.mark, {}).get(str(book.address))) is not None:
-            again, told.digest = not told.digest, False
-        self._post(key, file, Telling(book.address, held.mark, POST, card_of(file, held.mark), again=again), now)
+        mark = heading(file, held.mark)
+        card = card_of(file, mark)
+        told = file.told.setdefault(mark, {}).setdefault(str(book.address), Told(now, card.alert.severity, digest=True))
+        again, told.digest = not told.digest, False
+        self._post(key, file, Telling(book.address, mark, POST, card, again=again), now)
 
     # --- what is sent ---------------------------------------------------------------------------------------------
 

@@ -8,19 +8,20 @@ from typing import Final
 from wellwon.core.rule import SEVERITIES
 from wellwon.core.units import parse_money
 from wellwon.deliver.cards import DigestCard, DigestLine
-from wellwon.deliver.plan import card_of
+from wellwon.deliver.plan import card_of, heading, leader
 from wellwon.deliver.state import FIRST, DealFile, Held
 
 LINES: Final = 30
 """A digest lists no more; the others are counted."""
 
 
-def line(file: DealFile, held: Held) -> DigestLine | None:
-    """A held headline as it stands now; None where it is over."""
-    known = file.known.get(held.mark)
-    if known is None or known.alert.headline != held.mark:
+def line(file: DealFile, held: Held, address: str) -> DigestLine | None:
+    """A held headline as it stands now; None where it is over, or the address was told of what covers it by now."""
+    mark = heading(file, held.mark)
+    if leader(file, mark) is None or (mark != held.mark and address in file.told.get(mark, ())):
         return None
-    return DigestLine(known.alert, held.reason, len(card_of(file, held.mark).together))
+    card = card_of(file, mark)
+    return DigestLine(card.alert, held.reason, len(card.together))
 
 
 def digest(lines: Iterable[DigestLine], settled: int) -> DigestCard:

@@ -14,14 +14,15 @@ def edit(outbox: list[Message], message: Message, *, ended: bool, editable: bool
     says. ``added``: it stands, and will be edited, or corrected where it cannot be edited and was wrong. ``dropped``:
     it stands where nothing can be edited, and was right at its time.
     """
-    for place, waiting in enumerate(outbox):
-        if waiting.address != message.address or waiting.mark != message.mark or waiting.attempted:
-            continue
-        if ended and waiting.kind == POST:
-            del outbox[place]
-            return "withdrawn"
-        waiting.card = message.card
-        return "replaced"
+    about = message.address, message.mark
+    waiting = [one for one in outbox if (one.address, one.mark) == about and not one.attempted]
+    for one in waiting:
+        one.card = message.card
+        if ended and one.kind == POST:
+            outbox.remove(one)
+    first = [one for one in waiting if one.kind == POST and not one.again]
+    if first or any(one.kind != POST for one in waiting):
+        return "withdrawn" if ended and first else "replaced"
     if not editable:
         if not _wrong(message.card):
             return "dropped"

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from wellwon.core.lifecycle import OPENED
 from wellwon.core.model import ALERT
 from wellwon.core.rule import SEVERITIES
@@ -20,7 +22,7 @@ from wellwon.deliver import crm_facts, wins
 from wellwon.deliver.cards import AlertCard, RawCard, Said
 from wellwon.deliver.directory import Address, Directory
 from wellwon.deliver.items import ANSWERED, NOTED, SNOOZED, Alert, Reply, Win
-from wellwon.deliver.state import FIRST, OLD, POLICY, POST, SMALL, UPDATE, DealFile, Known, Told
+from wellwon.deliver.state import FIRST, OLD, POLICY, POST, SMALL, STANDING, UPDATE, DealFile, Known, Told
 from wellwon.deliver.telling import Item, Plan, Telling, Tick
 from wellwon.policy.model import Policy
 
@@ -102,66 +104,83 @@ def _alert(
 
 
 def _opened(file: DealFile, alert: Alert, now: int, directory: Directory, first: bool, made: Plan) -> None:
-    mark, headline = alert.fingerprint, alert.headline
-    before = file.known.get(mark)
+    mark, before = alert.fingerprint, file.known.get(alert.fingerprint)
+    left = mark if before is None else heading(file, mark)
     said = before.said if before is not None and alert.transition != OPENED else ()
     file.known[mark] = Known(alert, said)
+    headline = heading(file, mark)
+    if left not in (mark, headline):  # it was another headline's evidence
+        if leader(file, left) is None:
+            _hand_on(file, left, headline)
+        else:
+            _edit(file, left, made)
     if headline != mark:
         # It came from a save that has a stronger headline: what was told of it becomes that headline's message.
         _hand_on(file, mark, headline)
         _edit(file, headline, made)
         return
-    if (told := file.told.get(mark)) is not None:
+    if told := file.told.get(mark):
         if _rank(alert.severity) > max(_rank(one.severity) for one in told.values()):
             _tell(file, mark, now, directory, made)
-        else:
-            _edit(file, mark, made)
-        return
+            return
+        _edit(file, mark, made)
+        if before is not None and before.alert.owner_id == alert.owner_id:
+            return  # everyone has heard of it
     settle = directory.delivery.settle_minutes * MINUTE
     hold = FIRST if first else POLICY if alert.reason == POLICY else ""
     if not hold and now - alert.at_ms > settle + OLD_MS:
         hold = OLD
     if hold:
         file.due.pop(mark, None)
-        _tell(file, mark, now, directory, made, hold=hold)
+        _tell(file, mark, now, directory, made, hold=hold, rings=False)
     else:
         file.due.setdefault(mark, max(now, alert.at_ms + settle))
 
 
 def _hand_on(file: DealFile, mark: str, headline: str) -> None:
-    due = file.due.pop(mark, 0)
-    file.escalate.pop(mark, None)
-    told = file.told.pop(mark, None)
-    if headline in file.told:
-        return
-    if told is not None:
-        file.told[headline] = told
-        file.due.pop(headline, None)
-        for address in told:
-            if (refs := file.refs.pop(f"{address} {mark}", None)) is not None:
-                file.refs[f"{address} {headline}"] = refs
-        for message in file.outbox:
-            if message.mark == mark:
-                message.mark = headline
-    elif due:
+    """Let what was told of one headline, or is about to be, be another's; both stay true where both stand."""
+    due, escalate = file.due.pop(mark, 0), file.escalate.pop(mark, 0)
+    standing = {address: one for address, one in file.told.pop(mark, {}).items() if not one.digest}
+    others = {address for address, one in file.told.get(headline, {}).items() if not one.digest}
+    for address, one in standing.items():
+        if address not in others:
+            file.told.setdefault(headline, {})[address] = one
+        refs = file.refs.pop(f"{address} {mark}", [])
+        if refs:
+            there = f"{address} {headline}"
+            file.refs[there] = [*file.refs.get(there, ()), *refs][-STANDING:]
+    for message in file.outbox[:]:
+        if message.mark == headline:
+            message.again = message.again or message.address in standing
+        elif message.mark == mark and message.address in others and not message.attempted:
+            file.outbox.remove(message)  # what stands there will be edited instead
+        elif message.mark == mark:
+            message.mark = headline
+            message.again = message.again or message.address in others
+    if due:
         file.due.setdefault(headline, due)
+    if escalate:
+        file.escalate.setdefault(headline, escalate)
 
 
 def _resolved(file: DealFile, alert: Alert, made: Plan) -> None:
     mark = alert.fingerprint
-    known = file.known.pop(mark, None)
-    if known is None:
+    if mark not in file.known:
         return
-    headline = known.alert.headline
-    if headline != mark and headline in file.known:
+    headline = heading(file, mark)
+    said = file.known.pop(mark).said
+    for known in file.known.values() if headline != mark else ():
+        if known.alert.covered_by == mark:
+            known.alert = replace(known.alert, covered_by=headline)
+    if leader(file, headline) is not None:  # others of the same save still hold
         _edit(file, headline, made)
         return
-    file.due.pop(mark, None)
-    file.escalate.pop(mark, None)
-    if mark in file.told:
-        _edit(file, mark, made, ended=AlertCard(alert, _together(file, mark), known.said))
-        del file.told[mark]
-    elif headline == mark:
+    file.due.pop(headline, None)
+    file.escalate.pop(headline, None)
+    if headline in file.told:
+        _edit(file, headline, made, ended=AlertCard(alert, (), said))
+        del file.told[headline]
+    else:
         made.silent.append("settled")
 
 
@@ -169,11 +188,11 @@ def _due(file: DealFile, now: int, directory: Directory, made: Plan) -> None:
     """Tell what has settled, and what nobody answered."""
     for mark in [mark for mark, at in file.due.items() if at <= now]:
         del file.due[mark]
-        if mark in file.known:
-            _tell(file, mark, now, directory, made)
+        if (known := leader(file, mark)) is not None:
+            _tell(file, mark, now, directory, made, rings=any(said.kind == SNOOZED for said in known.said))
     for mark in [mark for mark, at in file.escalate.items() if at <= now]:
         del file.escalate[mark]
-        if (known := file.known.get(mark)) is not None and not known.said:
+        if (known := leader(file, mark)) is not None and not known.said:
             _tell(file, mark, now, directory, made, escalated=True)
 
 
@@ -186,9 +205,11 @@ def _tell(
     *,
     hold: str = "",
     escalated: bool = False,
+    rings: bool = True,
 ) -> None:
-    """Tell everyone whom a headline concerns, once each."""
-    known, delivery = file.known[mark], directory.delivery
+    """Tell everyone whom a headline concerns, once each. Who was told already is told once more where it ``rings``."""
+    known, delivery = leader(file, mark), directory.delivery
+    assert known is not None
     alert = known.alert
     audiences = delivery.escalation.to if escalated else directory.audiences(alert)
     addresses = directory.addresses(audiences, alert.owner_id)
@@ -204,6 +225,8 @@ def _tell(
     for address in addresses:
         before = told.get(str(address))
         again = before is not None and not before.digest
+        if again and not rings:
+            continue
         told[str(address)] = Told(now, alert.severity, escalated, digest=bool(hold) and not again)
         if again:
             made.tellings.append(Telling(address, mark, UPDATE, card))
@@ -221,16 +244,33 @@ def _edit(file: DealFile, mark: str, made: Plan, *, ended: AlertCard | None = No
 
 
 def card_of(file: DealFile, mark: str, *, escalated: bool = False) -> AlertCard:
-    """What a headline's message says now. Where its leader is not known (yet), the strongest of its evidence leads."""
-    together = _together(file, mark)
+    """What a headline's message says now."""
+    known = leader(file, mark)
+    assert known is not None
+    together = tuple(alert for alert in _together(file, mark) if alert is not known.alert)
+    return AlertCard(known.alert, together, known.said, escalated)
+
+
+def heading(file: DealFile, mark: str) -> str:
+    """The headline under which an alert is told: what covers it may be covered itself by now."""
+    passed = set()
+    while mark not in passed and (known := file.known.get(mark)) is not None:
+        passed.add(mark)
+        mark = known.alert.headline
+    return mark
+
+
+def leader(file: DealFile, mark: str) -> Known | None:
+    """Who leads a headline's message: the strongest of its evidence where its own alert is over, or not known yet."""
     if (known := file.known.get(mark)) is not None:
-        return AlertCard(known.alert, together, known.said, escalated)
-    leader = file.known[together[0].fingerprint]
-    return AlertCard(leader.alert, together[1:], leader.said, escalated)
+        return known
+    together = _together(file, mark)
+    return file.known[together[0].fingerprint] if together else None
 
 
 def _together(file: DealFile, mark: str) -> tuple[Alert, ...]:
-    covered = [one.alert for one in file.known.values() if one.alert.covered_by == mark]
+    """The open alerts that are told under a headline, its own left out."""
+    covered = [one.alert for own, one in file.known.items() if own != mark and heading(file, own) == mark]
     return tuple(sorted(covered, key=lambda alert: (-_rank(alert.severity), alert.rule)))
 
 
@@ -253,7 +293,7 @@ def _reply(file: DealFile, reply: Reply, now: int, directory: Directory, made: P
     known = file.known.get(reply.fingerprint)
     if known is None:
         return
-    headline = known.alert.headline
+    headline = heading(file, reply.fingerprint)
     known.said = (*known.said, said)[-NOTES_KEPT:]
     file.escalate.pop(headline, None)
     if reply.kind == SNOOZED:

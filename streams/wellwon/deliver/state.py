@@ -14,6 +14,9 @@ POST: Final = "post"
 UPDATE: Final = "update"
 """A message that stands is changed in place: nobody is disturbed."""
 
+STANDING: Final = 5
+"""Messages about one headline at one address that are kept true: the last ones, where it rang more often."""
+
 QUIET: Final = "quiet"
 CAP: Final = "cap"
 SMALL: Final = "small"
