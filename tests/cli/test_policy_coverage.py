@@ -56,13 +56,16 @@ def test_a_history_of_fields_names_them_in_its_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("POLICY",), "--replay KIND FILE..."),
+        (("POLICY",), "POLICY --replay KIND FILE..."),
+        (("POLICY", "--replay", "hubspot-history", "PHASES"), "fields that nothing reads: 'phase'"),
         (("POLICY", "--replay", "salesforce-history"), "--replay KIND FILE..."),
         (("POLICY", "--replay", "changes", "EXPORT"), "this looks like salesforce-history"),
     ],
 )
 def test_mistakes_are_told(files: tuple[str, str], arguments: tuple[str, ...], said: str) -> None:
-    names = {"POLICY": files[0], "EXPORT": files[1]}
+    phases = Path(files[1]).with_name("phases.csv")
+    phases.write_text("deal_id,timestamp,name,value\n1,2026-01-05 09:00:00,phase,open\n")
+    names = {"POLICY": files[0], "EXPORT": files[1], "PHASES": str(phases)}
     result = wellwon("policy", "coverage", *(names.get(one, one) for one in arguments))
     assert result.exit_code != 0
     assert said in result.output + str(result.exception)

@@ -60,12 +60,16 @@ def test_changes_are_recognised(tmp_path: Path) -> None:
     assert "stages that no pipeline knows" not in covered.output
 
 
+PHASES = "deal_id,timestamp,name,value\n1,2026-01-05 09:00:00,phase,open\n"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("", "header"),
-        ("a,b\n1,2\n", "say which kind it is"),
+        ("a,b\n1,2\n", "not the header of a history"),
         ("OpportunityId,CreatedDate,StageName\n", "no change in these files"),
+        (PHASES, "fields that nothing reads: 'phase'"),
     ],
 )
 def test_mistakes_are_told(tmp_path: Path, content: str, said: str) -> None:

@@ -17,13 +17,13 @@ from wellwon.cli.output import STDIN, counted, json_lines, shown_name
 from wellwon.cli.progress import progress
 from wellwon.cli.reading import (
     KINDS_HELP,
-    SHOWN,
     dialect,
     files,
     instant,
     kept_apart,
     kind_option,
     load,
+    none_read,
     options_of,
     shown_rejections,
 )
@@ -37,7 +37,6 @@ from wellwon.history.tally import Tally
 from wellwon.history.trained import trained
 from wellwon.policy import Policy
 from wellwon.sources.by_deal import Exports
-from wellwon.sources.columns import unread_fields
 from wellwon.sources.feed import Feed
 from wellwon.sources.kinds import Kind, guess_kind, kind_named
 from wellwon.sources.mapping import SourceView
@@ -100,8 +99,9 @@ def command(
         if not found.info.rows:
             raise BadInput(f"{', '.join(map(shown_name, files))}: no row behind the header: was the export finished?")
         shown_rejections(found.info.first_rejected, found.info.rejected)
-        why = "".join(f"\n{note}" for note in (*found.info.notes, *_unread(chosen, files, view, found)))
-        raise BadInput(f"nothing in {counted(found.info.rows, 'row')} can be used{why}")
+        why = "".join(f"\n{note}" for note in found.info.notes)
+        unread = "" if found.info.rejected else none_read(chosen, files, view.fields)
+        raise BadInput(f"nothing in {counted(found.info.rows, 'row')} can be used{why}{unread}")
     if since is not None and since >= found.info.as_of and not found.info.partial:
         raise BadInput(f"--split: the history ends at {format_instant(found.info.as_of)}: nothing is left to judge")
     if report is not None:
@@ -177,14 +177,6 @@ def _show(found: Backtest, report: Path | None, as_json: bool) -> None:
         click.echo("stopped before the end: what is said is partial", err=True)
     if report is not None:
         click.echo(f"{report}: the report, for any browser", err=True)
-
-
-def _unread(kind: Kind, files: Sequence[str], view: SourceView, found: Backtest) -> Iterator[str]:
-    """The fields of a history of which none is read, where that is why there is nothing."""
-    unread = unread_fields(files, view.fields) if kind.tables and not found.info.rejected else []
-    if unread:
-        named = ", ".join(repr(name) for name in unread[:SHOWN]) + (" ..." if len(unread) > SHOWN else "")
-        yield f"fields that nothing reads: {named}: say under fields in the policy which of them is stage, amount ..."
 
 
 def _see(found: Backtest) -> str:

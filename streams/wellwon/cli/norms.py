@@ -17,6 +17,7 @@ from wellwon.cli.reading import (
     instant,
     kept_apart,
     kind_argument,
+    none_read,
     options_of,
     shown_rejections,
 )
@@ -68,7 +69,8 @@ def command(
     deals.read(unknown.watch(feed), instant(until, policy))
     shown_rejections(rejected)
     if not deals.changes:
-        raise BadInput("nothing in the input can be used")
+        unread = "" if rejected else none_read(kind_named(kind), files, policy.fields)
+        raise BadInput(f"nothing in the input can be used{unread}")
     norms = deals.norms(today)
     named = norms_file_of(text)
     target = to or (str(Path(policy_file).parent / named) if policy_file and named else None)

@@ -9,7 +9,16 @@ import orjson
 
 from wellwon.cli.failure import BadInput
 from wellwon.cli.output import STDIN, columns, counted, json_lines
-from wellwon.cli.reading import KINDS_HELP, dialect, history, load, options_of, replay_option, shown_rejections
+from wellwon.cli.reading import (
+    KINDS_HELP,
+    dialect,
+    history,
+    load,
+    none_read,
+    options_of,
+    replay_option,
+    shown_rejections,
+)
 from wellwon.policy.coverage import Coverage, Share
 from wellwon.sources.change import Rejected
 from wellwon.sources.columns import unread_fields
@@ -39,7 +48,7 @@ def command(
     and which look-alikes cannot be told from a pattern.
     """
     if kind is None or not files:
-        raise BadInput("name the records to look at: --replay KIND FILE...")
+        raise BadInput("name the policy, then the records to look at: POLICY --replay KIND FILE...")
     _, policy = load(policy_file)
     rejected: list[Rejected] = []
     of_kind = kind_named(kind)
@@ -49,7 +58,8 @@ def command(
         coverage.note(orjson.loads(change.value))
     shown_rejections(rejected)
     if not coverage.deals:
-        raise BadInput("there is no change in these files that can be used")
+        unread_said = "" if rejected else none_read(of_kind, files, policy.fields)
+        raise BadInput(f"there is no change in these files that can be used{unread_said}")
     readable = of_kind.tables is not None and STDIN not in files
     unread = unread_fields(files, policy.fields) if readable else []
     if as_json:

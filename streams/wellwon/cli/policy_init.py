@@ -11,7 +11,7 @@ import orjson
 
 from wellwon.cli.failure import BadInput
 from wellwon.cli.output import STDIN
-from wellwon.cli.reading import KINDS_HELP, KindName, dialect, options_of, shown_rejections
+from wellwon.cli.reading import KINDS_HELP, KindName, dialect, none_read, options_of, shown_rejections
 from wellwon.core.units import date_of
 from wellwon.policy import load_policy
 from wellwon.policy.guess import Guess
@@ -56,7 +56,8 @@ def command(files: tuple[str, ...], kind: str | None, out: str | None, zone: str
         sample.note(orjson.loads(change.value))
     shown_rejections(rejected)
     if not sample.deals:
-        raise BadInput("there is no change in these files that can be used")
+        unread = "" if rejected else none_read(of_kind, files, SourceView().fields)
+        raise BadInput(f"there is no change in these files that can be used{unread}")
     tables = of_kind.tables is not None
     export = Export(
         names=tuple(Path(file).name for file in files),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,9 @@ from wellwon.cli.output import STDIN, counted, read_text, shown_name
 from wellwon.core.units import parse_date, parse_instant
 from wellwon.policy import Policy
 from wellwon.runtime.policy_file import read_policy, with_norms
+from wellwon.sources.columns import unread_fields
 from wellwon.sources.history import Options
-from wellwon.sources.kinds import KINDS, kind_named
+from wellwon.sources.kinds import KINDS, Kind, kind_named
 
 if TYPE_CHECKING:
     from wellwon.sources.change import Rejected
@@ -96,6 +97,18 @@ def load(policy_file: str | None) -> tuple[str, Policy]:
         return read_policy(None)
     folder = Path() if policy_file == STDIN else Path(policy_file).parent
     return with_norms(read_text(policy_file), shown_name(policy_file), folder)
+
+
+def none_read(kind: Kind, files: Sequence[str], fields: Mapping[str, str]) -> str:
+    """What to say, on a line of its own, of the fields of a history that nothing reads; empty where there are none.
+
+    ``fields``: CRM field to field of a deal. Raises `NotATable` and OSError.
+    """
+    unread = unread_fields(files, fields) if kind.tables is not None and STDIN not in files else []
+    if not unread:
+        return ""
+    named = ", ".join(repr(name) for name in unread[:SHOWN]) + (" ..." if len(unread) > SHOWN else "")
+    return f"\nfields that nothing reads: {named}: say under fields in the policy which of them is stage, amount ..."
 
 
 def shown_rejections(rejected: Sequence[Rejected | str], total: int | None = None) -> None:
