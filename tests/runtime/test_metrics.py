@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from wellwon.core.output import Counts
 from wellwon.core.rule import SEVERITIES
+from wellwon.deliver.items import ANSWERED, Reply
 from wellwon.rules import PATTERNS
+from wellwon.runtime.deliver import _rule
 from wellwon.runtime.deliver_metrics import DeliverMetrics
 from wellwon.runtime.metrics import MAX_SEGMENTS, MAX_SOURCES, OTHER, Metrics
 
@@ -41,6 +43,17 @@ def test_a_worker_that_is_told_anything_shows_few_thousand_series() -> None:
         metrics.count(1, Counts(changes={(f"source-{number}", "changed"): 1}))
     series = [line for line in metrics.page().decode().splitlines() if not line.startswith("#")]
     assert len(series) < 5_000
+
+
+def test_what_people_say_of_a_pattern_is_counted_under_its_name_also_of_a_teams() -> None:
+    def said_of(rule: str) -> str:
+        return _rule(Reply("1", "deal", ANSWERED, "2026-09-01T00:00:00Z", fingerprint=f"{rule}:x:2026-Q3"))
+
+    assert [said_of(spec.name) for spec in PATTERNS] == [spec.name for spec in PATTERNS]
+    assert said_of("made-up") == ""
+    page = DeliverMetrics([]).page().decode()
+    begun = "".join(line for line in page.splitlines() if line.startswith("wellwon_replies_total"))
+    assert all(f'rule="{spec.name}"' in begun for spec in PATTERNS), "from 0, so that the first is seen to rise"
 
 
 def test_deliver_shows_few_hundred_series() -> None:

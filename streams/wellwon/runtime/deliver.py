@@ -28,7 +28,7 @@ from wellwon.deliver.directory import Address, Directory
 from wellwon.deliver.items import Alert, Reply, Unreadable, Win, read_alert, read_reply, read_win
 from wellwon.deliver.state import POST, UPDATE
 from wellwon.policy import PolicyError
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 from wellwon.runtime import deadletters, deliver_state, topics, zombies
 from wellwon.runtime.crm import CrmOutcome, CrmWriter, CrmWriters
 from wellwon.runtime.deliver_metrics import DeliverMetrics
@@ -385,4 +385,4 @@ class Deliver(Member):
 def _rule(reply: Reply) -> str:
     """The rule replied to, a label only if it is one."""
     rule = reply.fingerprint.partition(":")[0]
-    return rule if any(spec.name == rule for spec in RULES) else ""
+    return rule if any(spec.name == rule for spec in PATTERNS) else ""

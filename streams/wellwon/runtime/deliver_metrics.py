@@ -14,7 +14,7 @@ from prometheus_client.process_collector import ProcessCollector
 from wellwon.core.items import ANSWERS
 from wellwon.deliver.items import ANSWERED, REPLIES
 from wellwon.deliver.state import HOLDS, POST, UPDATE
-from wellwon.rules import RULES
+from wellwon.rules import PATTERNS
 from wellwon.runtime.metrics import LATENCY_BUCKETS
 
 SILENT = ("shadow", "no-route", "no-address", "settled", "withdrawn", "old")
@@ -71,7 +71,7 @@ class DeliverMetrics:
                 labelled.labels(sink)
             for reason in ("refused", "too-old", "queue-full"):
                 self.given_up.labels(sink, reason)
-        for spec in RULES:
+        for spec in PATTERNS:
             for kind in REPLIES:
                 for answer in ANSWERS if kind == ANSWERED else ("",):
                     self.replies.labels(kind, answer, spec.name)
