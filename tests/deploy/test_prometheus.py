@@ -8,11 +8,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import live
 import watched
 from watched import CONFIG, Watched, fetch
+from wellwon.deliver.items import ANSWERED, Reply
 from wellwon.runtime import topics
 
 ROOT = Path(__file__).parent.parent.parent
@@ -82,6 +84,26 @@ def test_the_variables_of_the_dashboards_list_what_there_is(world: Watched) -> N
                 found |= {series["metric"].get(label, "") for series in world.prometheus.query(metric)}
     assert {"late-discount", "high", world.detect.settings.http} <= found
     assert any(name in found for name in ("smb", "mid-market", "enterprise", "everything", "default"))
+
+
+def test_what_people_say_of_a_teams_pattern_is_seen_beside_the_others(world: Watched) -> None:
+    (query,) = {
+        target["expr"]
+        for dashboard in DASHBOARDS
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", ())
+        if panel["title"] == "Answered as not right"
+    }
+    query = query.replace("$rule", ".*").replace("$__range", "10m")
+
+    def said_of(rule: str) -> float:
+        return sum(float(one["value"][1]) for one in world.prometheus.query(query) if one["metric"]["rule"] == rule)
+
+    before = said_of("bulk-push")
+    about = {"fingerprint": "bulk-push:005SM0000001:2026-Q3", "answer": "not_right", "by": "005SM0000001"}
+    reply = Reply("of-a-team", "", ANSWERED, "2026-09-28T10:00:00Z", **about)
+    live.produce(world.settings, [(b"bulk-push", msgspec.json.encode(reply))], topics.REPLIES)
+    live.until(lambda: said_of("bulk-push") > before, "the answer to be counted", 30)
 
 
 def test_the_end_of_the_period_is_the_calendars(world: Watched) -> None:

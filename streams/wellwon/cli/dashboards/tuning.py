@@ -16,8 +16,9 @@ def _of(metric: str, *conditions: str, span: str = "$__range") -> str:
 FIRED: Final = _of("wellwon_alert_transitions_total", 'transition="opened"')
 SHADOW: Final = _of("wellwon_alerts_opened_in_shadow_total")
 RETRACTED: Final = _of("wellwon_alert_resolutions_total", 'reason="retracted"')
-NOT_RIGHT: Final = _of("wellwon_answers_total", 'answer="not_right"')
-ANSWERED: Final = _of("wellwon_answers_total")
+# What deliver reads, and not what detect does: an answer to an alert of a team is no change of a deal.
+NOT_RIGHT: Final = _of("wellwon_replies_total", 'kind="answered"', 'answer="not_right"')
+ANSWERED: Final = _of("wellwon_replies_total", 'kind="answered"')
 RESOLVED: Final = _of("wellwon_alert_transitions_total", 'transition="resolved"')
 BUCKETS: Final = 'sum by (le, rule) (increase(wellwon_alert_open_seconds_bucket{rule=~"$rule"}[$__range]))'
 
