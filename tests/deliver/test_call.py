@@ -54,6 +54,14 @@ def test_what_became_of_the_deals_by_team() -> None:
     ]
 
 
+def test_the_largest_deals_are_named_with_their_ids() -> None:
+    play = Play()
+    call.hold(play.desk, [fact(f"d{n}", first_at=START - DAY, amount=n) for n in range(1, 6)], START)
+    play.send()
+    (card,) = (one.card for one in play.seen if isinstance(one.card, CallCard))
+    assert [one.example_ids for one in card.sums] == [("d5", "d4", "d3")]
+
+
 def test_the_next_call_compares_with_the_last() -> None:
     play = Play()
     assert sums(play, [fact("up"), fact("down"), fact("none", amount=None)]) == []

@@ -76,6 +76,17 @@ def test_a_message_does_not_say_over_while_what_came_with_it_still_holds() -> No
     assert [one.kind for one in play.at(OWNER)] == [POST, UPDATE, UPDATE, UPDATE]
 
 
+def test_evidence_is_told_where_its_headline_was_a_line_of_a_digest_only() -> None:
+    play = Play()
+    play.alert("push-to-close", reason="policy")
+    play.minutes(90)
+    play.alert(covered_by=LEADER)
+    play.resolve("push-to-close")
+    play.minutes(6)
+    assert [type(one.card).__name__ for one in play.at(OWNER)] == ["DigestCard", "AlertCard"]
+    assert rules(card(play, -1)) == ["late-discount"]
+
+
 def test_the_next_owner_hears_of_it_and_nobody_twice() -> None:
     play = Play()
     play.alert()

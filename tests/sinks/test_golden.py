@@ -108,8 +108,8 @@ CARDS: dict[str, Card] = {
         START - 7 * DAY,
         START,
         (
-            Sum("EMEA", "added", "USD", 3, 12_000_000, ("Acme", "Globex", "Initech")),
-            Sum("EMEA", "slipped", "USD", 1, 8_400_000, ("Northwind",)),
+            Sum("EMEA", "added", "USD", 3, 12_000_000, ("Acme", "Globex", "Initech"), ("d1", "d2", "d/3")),
+            Sum("EMEA", "slipped", "USD", 1, 8_400_000, ("Northwind",), ("d4",)),
             Sum("", "won, earned", "EUR", 1, 1_200_000, ("Umbrella",)),
         ),
     ),
@@ -138,6 +138,16 @@ def test_as_it_was_read_and_found_good(name: str, sink: str) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(shown)
     assert shown == path.read_text()
+
+
+@pytest.mark.parametrize("name", ["digest", "call"])
+@pytest.mark.parametrize("sink", SINKS)
+def test_each_deal_in_a_digest_leads_to_its_page(name: str, sink: str) -> None:
+    deals = {"digest": ("006SM0000001Tb3YAE", "d9"), "call": ("d1", "d2", "d%2F3", "d4")}[name]
+    shown = SINKS[sink][1](layout(CARDS[name], zone="UTC", page="https://wellwon.example.com/"))
+    for deal in deals:
+        assert f"https://wellwon.example.com/deals/{deal}" in shown
+    assert "/deals/" not in SINKS[sink][1](layout(CARDS[name], zone="UTC"))
 
 
 @pytest.mark.parametrize("name", CARDS)

@@ -28,16 +28,19 @@ FATES: Final = (ADDED, SLIPPED, PULLED_IN, UP, DOWN, *WON_HOW.values(), LOST_WOR
 EXAMPLES: Final = 3
 WEEK_MS: Final = 7 * DAY
 
+Moved = tuple[int, str, str]
+"""Amount (hundredths), name and id of a deal that met a fate."""
+
 
 def hold(desk: Desk, facts: Iterable[Fact], now: int) -> None:
     """Make the digest of the latest fact of each deal that changed, tell whom the policy names, and remember."""
     directory, since = desk.directory, desk.ledger.office.called_at or now - WEEK_MS
     calendar = directory.policy.calendar.build()
-    found: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+    found: dict[tuple[str, str, str], list[Moved]] = {}
     for fact in facts:
         win = desk.win_of(fact.deal)
         for fate, amount in fates(fact, desk.position(fact.deal), since, calendar, "" if win is None else win.reading):
-            found.setdefault((team_of(fact, directory), fate, fact.currency), []).append((amount, fact.name))
+            found.setdefault((team_of(fact, directory), fate, fact.currency), []).append((amount, fact.name, fact.deal))
         still = fact.status == OPEN
         position = Position(fact.status, fact.amount, fact.currency, fact.close_date)
         desk.keep_position(fact.deal, position if still else None)
@@ -94,10 +97,12 @@ def _is_one(owner: str, owners: Iterable[str]) -> bool:
     return any(owner in id_forms(one) for one in owners)
 
 
-def _sums(found: dict[tuple[str, str, str], list[tuple[int, str]]]) -> Iterator[Sum]:
+def _sums(found: dict[tuple[str, str, str], list[Moved]]) -> Iterator[Sum]:
     # A team's lines stand together; deals without a team come last.
     ordered = sorted(found, key=lambda about: (not about[0], about[0], FATES.index(about[1]), about[2]))
     for team, fate, currency in ordered:
         deals = sorted(found[team, fate, currency], key=lambda deal: (-deal[0], deal[1]))
-        named = tuple(name for _, name in deals[:EXAMPLES] if name)
-        yield Sum(team, fate, currency, len(deals), sum(amount for amount, _ in deals), named)
+        named = [(name, deal) for _, name, deal in deals[:EXAMPLES] if name]
+        total = sum(amount for amount, _, _ in deals)
+        names, ids = tuple(name for name, _ in named), tuple(deal for _, deal in named)
+        yield Sum(team, fate, currency, len(deals), total, names, ids)

@@ -76,6 +76,9 @@ class Sum(msgspec.Struct, frozen=True):
     amount: int
     """Hundredths."""
     examples: tuple[str, ...] = ()
+    """Names of the largest of them."""
+    example_ids: tuple[str, ...] = ()
+    """Their ids, in the same order."""
 
 
 class CallCard(msgspec.Struct, frozen=True, tag="forecast-call"):

@@ -100,7 +100,7 @@ def _alert(
     elif alert.open:
         _opened(file, alert, now, directory, first, made)
     else:
-        _resolved(file, alert, made)
+        _resolved(file, alert, now, directory, made)
 
 
 def _opened(file: DealFile, alert: Alert, now: int, directory: Directory, first: bool, made: Plan) -> None:
@@ -163,7 +163,7 @@ def _hand_on(file: DealFile, mark: str, headline: str) -> None:
         file.escalate.setdefault(headline, escalate)
 
 
-def _resolved(file: DealFile, alert: Alert, made: Plan) -> None:
+def _resolved(file: DealFile, alert: Alert, now: int, directory: Directory, made: Plan) -> None:
     mark = alert.fingerprint
     if mark not in file.known:
         return
@@ -174,6 +174,10 @@ def _resolved(file: DealFile, alert: Alert, made: Plan) -> None:
             known.alert = replace(known.alert, covered_by=headline)
     if leader(file, headline) is not None:  # others of the same save still hold
         _edit(file, headline, made)
+        told = file.told.get(headline, {})
+        for address in [address for address, one in told.items() if one.digest]:
+            del told[address]  # a line of a digest does not go on with them: they are told by themselves
+            file.due.setdefault(headline, now + directory.delivery.settle_minutes * MINUTE)
         return
     file.due.pop(headline, None)
     file.escalate.pop(headline, None)

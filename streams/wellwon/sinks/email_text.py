@@ -7,7 +7,7 @@ from email.policy import SMTP
 from html import escape
 from typing import Final
 
-from wellwon.sinks.layout import ALERT, GOOD, OVER, Layout
+from wellwon.sinks.layout import ALERT, GOOD, OVER, Layout, Span
 
 SUBJECT_MAX: Final = 150
 _COLOUR: Final = {ALERT: "#b45309", GOOD: "#15803d", OVER: "#6b7280"}
@@ -19,10 +19,16 @@ def text(layout: Layout) -> str:
     for section in layout.sections:
         parts.append("")
         parts += [section.heading] if section.heading else []
-        parts += [f"- {line}" for line in section.lines]
+        for line in section.lines:
+            parts.append("- " + "".join(span.text for span in line))
+            parts += [f"  {span.link}" for span in line if span.link]
     if layout.link:
         parts += ["", f"Timeline: {layout.link}"]
     return "\n".join(parts) + "\n"
+
+
+def _span(span: Span) -> str:
+    return f'<a href="{escape(span.link)}">{escape(span.text)}</a>' if span.link else escape(span.text)
 
 
 def html(layout: Layout) -> str:
@@ -36,7 +42,7 @@ def html(layout: Layout) -> str:
     for section in layout.sections:
         if section.heading:
             parts.append(f'<h2 style="font-size:15px">{escape(section.heading)}</h2>')
-        parts += ["<ul>", *(f"<li>{escape(line)}</li>" for line in section.lines), "</ul>"]
+        parts += ["<ul>", *(f"<li>{''.join(map(_span, line))}</li>" for line in section.lines), "</ul>"]
     if layout.link:
         parts.append(f'<p><a href="{escape(layout.link)}">Timeline</a></p>')
     return "\n".join([*parts, "</div>", ""])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final
 from urllib.parse import quote
 
 from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.win import EARNED
-from wellwon.deliver.cards import AlertCard, CallCard, Card, DigestCard, DigestLine, HandoverCard, Said, WinCard
+from wellwon.deliver.cards import AlertCard, CallCard, Card, DigestCard, DigestLine, HandoverCard, Said, Sum, WinCard
 from wellwon.deliver.items import ACKNOWLEDGED, ANSWERED, SNOOZED, Alert, Win
 from wellwon.sinks.words import clean, day, facts, moment, money, sentence, what_changed
 
@@ -47,11 +48,27 @@ _HELD: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a line, and where it leads on the live page; empty: nowhere."""
+
+    text: str
+    link: str = ""
+
+
+Line = tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A heading (it may be empty) and its lines."""
 
     heading: str
-    lines: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+    @classmethod
+    def plain(cls, heading: str, *lines: str) -> Section:
+        """One of lines that lead nowhere."""
+        return cls(heading, tuple((Span(line),) for line in lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +97,9 @@ def layout(card: Card, *, zone: str, page: str = "") -> Layout:
         case HandoverCard():
             return _handover(card, zone, page)
         case DigestCard():
-            return _digest(card)
+            return _digest(card, page)
         case CallCard():
-            return _call(card, zone)
+            return _call(card, zone, page)
         case _:
             raise TypeError(f"{type(card).__name__} is for machines")
 
@@ -101,7 +118,7 @@ def _alert(card: AlertCard, zone: str, page: str) -> Layout:
         lines.insert(0, "Nobody has answered this yet.")
     sections = []
     if card.together:
-        sections.append(Section("From the same save", tuple(_title(one) for one in card.together)))
+        sections.append(Section.plain("From the same save", *map(_title, card.together)))
     over = not alert.open
     return Layout(
         tone=OVER if over else ALERT,
@@ -154,7 +171,8 @@ def _name(win: Win) -> str:
 
 def _win(win: Win, page: str) -> Layout:
     if win.withdrawn:
-        return Layout(OVER, f"{_name(win)} - {money(win.amount, win.currency)} - no longer won")
+        title = f"{_name(win)} - {money(win.amount, win.currency)} - no longer won"
+        return Layout(OVER, title, deal=win.opportunity_id, link=_link(page, win.opportunity_id))
     title = f"{_name(win)} - {money(win.amount, win.currency)} - " + ("won well" if win.reading == EARNED else "won")
     return Layout(GOOD, title, (" ".join(_facts(win)),), deal=win.opportunity_id, link=_link(page, win.opportunity_id))
 
@@ -189,7 +207,8 @@ def _facts(win: Win) -> list[str]:
 def _handover(card: HandoverCard, zone: str, page: str) -> Layout:
     win = card.win
     if win.withdrawn:
-        return Layout(OVER, f"{_name(win)} - hand-over withdrawn: the deal is no longer won")
+        title = f"{_name(win)} - hand-over withdrawn: the deal is no longer won"
+        return Layout(OVER, title, deal=win.opportunity_id, link=_link(page, win.opportunity_id))
     ask = []
     if win.price_held != "yes":
         ask.append("What was promised with the price, and to whom?")
@@ -199,10 +218,10 @@ def _handover(card: HandoverCard, zone: str, page: str) -> Layout:
         ask.append("Who will use it from the first day, and have they agreed to start?")
     ask.append("What would make them say, in a year, that this was right?")
     notes = tuple(f"{clean(one.note)}{f' ({clean(one.by, 80)})' if one.by else ''}" for one in card.notes if one.note)
-    sections = [Section("What is known", (f"Won on {moment(win.won_at, zone)}.", *_facts(win)))]
+    sections = [Section.plain("What is known", f"Won on {moment(win.won_at, zone)}.", *_facts(win))]
     if notes:
-        sections.append(Section("From the owner", notes))
-    sections.append(Section("To ask at the kick-off", tuple(ask)))
+        sections.append(Section.plain("From the owner", *notes))
+    sections.append(Section.plain("To ask at the kick-off", *ask))
     title = f"{_name(win)} - {money(win.amount, win.currency)} - hand-over"
     return Layout(NEWS, title, (), tuple(sections), deal=win.opportunity_id, link=_link(page, win.opportunity_id))
 
@@ -210,7 +229,7 @@ def _handover(card: HandoverCard, zone: str, page: str) -> Layout:
 # --- digests --------------------------------------------------------------------------------------------------
 
 
-def _digest(card: DigestCard) -> Layout:
+def _digest(card: DigestCard, page: str) -> Layout:
     if card.first:
         about = "First look at your pipeline"
     elif all(line.reason == "policy" for line in card.lines):
@@ -222,14 +241,14 @@ def _digest(card: DigestCard) -> Layout:
     data = [line for line in card.lines if line.alert.family == "data"]
     # Data quality and risk are never one list.
     headed = (("Deals", behaviour), ("Data to put right", data))
-    sections = [Section(heading, tuple(map(_line, lines))) for heading, lines in headed if lines]
+    sections = [Section(heading, tuple(_line(line, page) for line in lines)) for heading, lines in headed if lines]
     after = []
     if (more := card.total - len(card.lines)) > 0:
         after.append(f"And {more} more.")
     if card.settled:
         after.append(f"{card.settled} others were over before anybody had to be told.")
     if after:
-        sections.append(Section("", tuple(after)))
+        sections.append(Section.plain("", *after))
     return Layout(NEWS, title, (), tuple(sections))
 
 
@@ -242,21 +261,30 @@ def _many(card: DigestCard) -> str:
     return f"{alerts} on {deals}" if card.deals else alerts
 
 
-def _line(line: DigestLine) -> str:
+def _line(line: DigestLine, page: str) -> Line:
+    alert = line.alert
     more = f", and {line.more} more from the same save" if line.more else ""
-    return f"{_title(line.alert)}{more} ({_HELD.get(line.reason, clean(line.reason, 40))})"
+    why = _HELD.get(line.reason, clean(line.reason, 40))
+    return Span(_title(alert), _link(page, alert.opportunity_id)), Span(f"{more} ({why})")
 
 
-def _call(card: CallCard, zone: str) -> Layout:
+def _call(card: CallCard, zone: str, page: str) -> Layout:
     sections = []
     for team in dict.fromkeys(one.team for one in card.sums):
         lines = []
         for one in (one for one in card.sums if one.team == team):
             deals = f"{one.deals} deal{'s' * (one.deals != 1)}"
-            named = ", ".join(clean(name, 60) for name in one.examples)
             total = money(f"{one.amount // 100}.{one.amount % 100:02d}", one.currency)
-            lines.append(f"{sentence(one.fate).rstrip('.')}: {deals}, {total}" + (f" ({named})" if named else ""))
+            lines.append((Span(f"{sentence(one.fate).rstrip('.')}: {deals}, {total}"), *_named(one, page)))
         sections.append(Section(clean(team, 80) or "No team", tuple(lines)))
     if not sections:
-        sections.append(Section("", ("Nothing moved.",)))
+        sections.append(Section.plain("", "Nothing moved."))
     return Layout(NEWS, f"Forecast call: what changed since {moment(card.since, zone)}", (), tuple(sections))
+
+
+def _named(one: Sum, page: str) -> Line:
+    """The largest deals, in brackets; none where none has a name."""
+    spans: list[Span] = []
+    for name, deal in zip_longest(one.examples, one.example_ids, fillvalue=""):
+        spans += [Span(", " if spans else " ("), Span(clean(name, 60), _link(page, deal))]
+    return (*spans, Span(")")) if spans else ()

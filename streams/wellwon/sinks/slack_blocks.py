@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from wellwon.sinks.layout import ALERT, ANSWERS, GOOD, NOT_RIGHT, OVER, Layout
+from wellwon.sinks.layout import ALERT, ANSWERS, GOOD, NOT_RIGHT, OVER, Layout, Span
 
 BLOCKS_MAX: Final = 50
 SECTION_MAX: Final = 3_000
@@ -24,10 +24,18 @@ Block = dict[str, Any]
 
 def escape(text: str) -> str:
     """Plain text as it may stand in Slack's markup: nothing in it links, mentions or formats."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = _entities(text)
     for mark in "*_~`":
         escaped = escaped.replace(mark, _ZERO_WIDTH + mark + _ZERO_WIDTH)
     return escaped
+
+
+def _entities(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _span(span: Span) -> str:
+    return f"<{_entities(span.link)}|{escape(span.text)}>" if span.link else escape(span.text)
 
 
 def _section(text: str) -> Block:
@@ -43,7 +51,7 @@ def message(layout: Layout, *, buttons: bool) -> Block:
     blocks = [_section("\n".join([title, *map(escape, layout.lines)]))]
     for section in layout.sections:
         heading = [f"*{escape(section.heading)}*"] if section.heading else []
-        blocks += _paged([*heading, *(f"• {escape(line)}" for line in section.lines)])
+        blocks += _paged([*heading, *(f"• {''.join(map(_span, line))}" for line in section.lines)])
     actions = _actions(layout, buttons)
     blocks = blocks[: BLOCKS_MAX - len(actions)] + actions
     return {"text": escape(layout.title)[:TEXT_MAX], "blocks": blocks}

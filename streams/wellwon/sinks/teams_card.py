@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from wellwon.sinks.layout import ALERT, GOOD, OVER, Layout
+from wellwon.sinks.layout import ALERT, GOOD, OVER, Layout, Line
 
 BYTES_MAX: Final = 24_000
 """Teams takes about 28 kB."""
@@ -21,13 +21,22 @@ def _text(text: str, **style: Any) -> Node:
     return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **style}]}
 
 
+def _line(line: Line) -> Node:
+    runs = [
+        {"type": "TextRun", "text": span.text}
+        | ({"selectAction": {"type": "Action.OpenUrl", "url": span.link}} if span.link else {})
+        for span in line
+    ]
+    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": "• "}, *runs]}
+
+
 def message(layout: Layout) -> Node:
     """What is posted to the workflow's address."""
     body = [_text(layout.title, weight="Bolder", size="Medium", color=_COLOUR.get(layout.tone, "Default"))]
     body += [_text(line) for line in layout.lines]
     for section in layout.sections:
         body += [_text(section.heading, weight="Bolder")] if section.heading else []
-        body += [_text(f"• {line}") for line in section.lines]
+        body += map(_line, section.lines)
     actions = [{"type": "Action.OpenUrl", "title": "Timeline", "url": layout.link}] if layout.link else []
     whole = _envelope(body, actions)
     while len(json.dumps(whole)) > BYTES_MAX and len(body) > 2:
