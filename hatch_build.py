@@ -2,8 +2,9 @@
 
     WELLWON_COMPILE=1 pip wheel --no-build-isolation --no-deps .      # with requirements-compile.lock, and a C compiler
 
-The core and the rules are strictly typed and do no I/O, so mypyc can compile them. The sources stay in the wheel for
-tracebacks; Python prefers what is compiled. Both give the same alerts: `tests/test_compiled.py`.
+The core and the rules are strictly typed, so mypyc can compile them, and with them what a backtest does for each deal.
+The sources stay in the wheel for tracebacks; Python prefers what is compiled. Both say the same:
+`tests/deploy/test_image.py`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,22 @@ NOT_COMPILED = {"__init__", "envelope", "facts", "group", "moves", "norms", "rol
 """Of the core: modules of msgspec's structs, whose annotations mypyc does not keep; what travels between processes; the
 rollup, which is asked once an hour; and the language of the tests."""
 
+BY_DEAL = (
+    "sources/stage_history",
+    "sources/story",
+    "sources/part",
+    "sources/piece",
+    "history/course",
+    "history/follow",
+    "history/forecast",
+    "history/group_facts",
+    "history/like_deals",
+    "history/money",
+    "history/tally",
+    "history/wins",
+)
+"""What a backtest does for each deal of a history, beside the core."""
+
 MYPYC = """
 import sys
 from mypyc.build import mypycify
@@ -36,7 +53,7 @@ namespace_packages = true
 explicit_package_bases = true
 follow_imports_for_stubs = false
 ignore_missing_imports = true
-[mypy-wellwon.policy.*,wellwon.runtime.*,wellwon.cli.*]
+[mypy-wellwon.rules,wellwon.policy.*,wellwon.runtime.*,wellwon.cli.*]
 ignore_errors = true
 """
 
@@ -45,7 +62,7 @@ def modules(package: Path) -> list[Path]:
     """The modules to compile, of the package ``wellwon`` in this folder."""
     core = [path for path in sorted(package.glob("core/*.py")) if path.stem not in NOT_COMPILED]
     rules = [path for path in sorted(package.glob("rules/*.py")) if path.stem != "__init__"]
-    return [*core, *rules, package / "history" / "follow.py"]  # which goes through a history, deal by deal
+    return [*core, *rules, *(package / f"{name}.py" for name in BY_DEAL)]
 
 
 def compile_core(source: Path, folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
-import resource
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,21 +19,13 @@ from typing import Any
 import duckdb
 import orjson
 
-from cluster import CACHE
-from wellwon.core.lifecycle import RETRACTED
+import compiled
+from backtest_run import RULES
+from cluster import CACHE, ROOT
 from wellwon.core.units import format_instant, parse_instant
-from wellwon.history.deal_run import DealRun
-from wellwon.history.run import follow_all
-from wellwon.history.tally import Tally
-from wellwon.policy import Policy, load_policy
 from wellwon.simulate.organisation import policy_text
 from wellwon.simulate.stream import Simulation
-from wellwon.sources.by_deal import Exports
-from wellwon.sources.history import Options
-from wellwon.sources.kinds import kind_named
-from wellwon.sources.mapping import SourceView
 
-RULES = ("close-date-push", "late-discount", "past-due-close-date")
 ROWS_PER_DEAL = 5
 QUARTERS = 8
 SEED = 4
@@ -57,26 +49,35 @@ POLICY = policy_text().replace("fields:\n", "fields:\n  Discount: discount_perce
 
 
 def measure(rows: int) -> dict[str, Any]:
-    """Both over the same file."""
+    """All over the same file: wellwon as it is, wellwon compiled, the queries."""
     file = export(rows)
-    ours, theirs = _wellwon(file), _duckdb(file)
-    flags = {
-        rule: {
-            "both": len(ours["flags"][rule] & theirs["flags"][rule]),
-            "wellwon only": len(ours["flags"][rule] - theirs["flags"][rule]),
-            "duckdb only": len(theirs["flags"][rule] - ours["flags"][rule]),
-            "differ": sorted(ours["flags"][rule] ^ theirs["flags"][rule])[:5],
+    plain, fast = _wellwon(file, ROOT / "streams"), _wellwon(file, compiled.build())
+    assert plain["flags"] == fast["flags"], "compiled, the rules flag other deals"
+    theirs = _duckdb(file)
+    flags = {}
+    for rule in RULES:
+        ours, others = set(plain["flags"][rule]), theirs["flags"][rule]
+        flags[rule] = {
+            "both": len(ours & others),
+            "wellwon only": len(ours - others),
+            "duckdb only": len(others - ours),
+            "differ": sorted(ours ^ others)[:5],
         }
-        for rule in RULES
+    runs = {
+        name: {
+            "seconds": one["seconds"],
+            "rate": one["changes"] / one["seconds"],
+            "cpu_us": one["cpu_seconds"] / one["rows"] * 1e6,
+            "peak_mb": one["peak_mb"],
+            "ratio": one["seconds"] / theirs["seconds"],
+        }
+        for name, one in (("plain", plain), ("compiled", fast))
     }
     return {
-        "rows": ours["rows"],
-        "changes": ours["changes"],
-        "seconds": ours["seconds"],
-        "rate": ours["changes"] / ours["seconds"],
-        "peak_mb": ours["peak_mb"],
+        "rows": plain["rows"],
+        "changes": plain["changes"],
+        "runs": runs,
         "duckdb_seconds": theirs["seconds"],
-        "ratio": ours["seconds"] / theirs["seconds"],
         "flags": flags,
     }
 
@@ -124,50 +125,17 @@ def _rows(rows: int) -> Iterator[list[str]]:
             return
 
 
-def _wellwon(file: Path) -> dict[str, Any]:
-    policy = load_policy(POLICY)
-    source = Exports(kind_named("salesforce-history"), [str(file)], SourceView.of(policy), Options())
-    began = time.perf_counter()
-    found, info = follow_all(source, policy, Flagged, workers=os.cpu_count() or 1, progress=_progress)
-    found.result(info)
-    seconds = time.perf_counter() - began
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return {
-        "rows": info.rows,
-        "changes": info.changes,
-        "seconds": seconds,
-        "peak_mb": peak / 1024,
-        "flags": found.flags,
-    }
-
-
-class Flagged(Tally):
-    """A backtest's own counts, and which deals the compared rules flagged."""
-
-    def __init__(self, policy: Policy) -> None:
-        super().__init__(policy)
-        self.flags: dict[str, set[str]] = {rule: set() for rule in RULES}
-
-    def add(self, run: DealRun) -> None:
-        super().add(run)
-        for flag in run.flags:
-            if flag.rule in self.flags and flag.ended != RETRACTED:  # a query sees the correction before the mistake
-                self.flags[flag.rule].add(run.deal_id)
-
-    def hand_over(self) -> Any:
-        flags, self.flags = self.flags, {rule: set() for rule in RULES}
-        return super().hand_over(), flags
-
-    def take(self, counts: Any) -> None:
-        counted, flags = counts
-        super().take(counted)
-        for rule, deals in flags.items():
-            self.flags[rule] |= deals
-
-
-def _progress(what: str, done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{what} {done / max(total, 1):.0%} ", end="", file=sys.stderr, flush=True)
+def _wellwon(file: Path, folder: Path) -> dict[str, Any]:
+    """A backtest with the package that is in a folder."""
+    policy = CACHE / "backtest-policy.yaml"
+    policy.write_text(POLICY)
+    command = [sys.executable, str(Path(__file__).with_name("backtest_run.py")), str(file), str(policy)]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    found: dict[str, Any] = orjson.loads(
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
+    )
+    assert found["compiled"] == (folder != ROOT / "streams"), "another wellwon than the one that was asked for"
+    return found
 
 
 def _duckdb(file: Path) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import MISSING, fields
+from inspect import signature
 
 import msgspec
 import pytest
@@ -123,3 +125,15 @@ def test_what_stood_just_before_an_instant() -> None:
 def test_amounts_are_a_years() -> None:
     assert [annual(3600, term) for term in (None, 0, 6, 12, 24, 36)] == [3600, 3600, 3600, 3600, 1800, 1200]
     assert annual(None, 36) is None
+
+
+def test_a_new_deal_is_what_its_fields_say() -> None:
+    """Its constructor is written out: it has the fields in their order, and their defaults."""
+    assert list(signature(Deal).parameters) == [one.name for one in fields(Deal)]
+    new = Deal()
+    for one in fields(Deal):
+        value = one.default_factory() if one.default_factory is not MISSING else one.default
+        assert getattr(new, one.name) == value, one.name
+    assert Deal().labels is not new.labels
+    numbered = Deal(*range(len(fields(Deal))))  # type: ignore[arg-type]
+    assert [getattr(numbered, one.name) for one in fields(Deal)] == list(range(len(fields(Deal))))

@@ -164,6 +164,35 @@ def test_what_is_compiled_says_what_the_source_says(image: Path, tmp_path: Path)
     assert all(records.count(b"\n") > 20 for records in told["source"])
 
 
+COLUMNS = {"StageName": "stage", "Amount": "amount", "CloseDate": "close_date", "ForecastCategory": "forecast_category"}
+
+
+def opportunity_history(simulation: Simulation) -> str:
+    """The saves of a simulation as Salesforce exports them."""
+    held: dict[str, dict[str, str]] = {}
+    lines = [",".join(("Id", "OpportunityId", "CreatedDate", "CreatedById", *COLUMNS))]
+    for number, delivery in enumerate(simulation):
+        event = json.loads(delivery.value)
+        if event["kind"] in ("created", "changed"):
+            now = held.setdefault(event["opportunity_id"], dict.fromkeys(COLUMNS.values(), ""))
+            now |= {name: value or "" for name, value in event["values"].items() if name in now}
+            row = (f"h{number}", event["opportunity_id"], event["occurred_at"], event["writer"]["id"], *now.values())
+            lines.append(",".join(row))
+    return "\n".join(lines) + "\n"
+
+
+def test_a_backtest_says_compiled_what_it_says_of_the_source(image: Path, tmp_path: Path) -> None:
+    """Of the files of two regions, so that what is compiled travels between processes."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(policy_text())
+    files = [tmp_path / "east.csv", tmp_path / "west.csv"]
+    for number, file in enumerate(files):
+        file.write_text(opportunity_history(Simulation(12 + number, 300)))
+    command = ["backtest", *map(str, files), "--policy", str(policy), "--json", "--workers", "2"]
+    source = [sys.executable, "-m", "wellwon", *command]
+    assert wellwon_in(image, *command) == subprocess.check_output(source, text=True)
+
+
 def test_a_page_of_a_rule_is_in_what_is_compiled(image: Path) -> None:
     command = [sys.executable, "-m", "wellwon", "explain", "late-discount"]
     assert wellwon_in(image, "explain", "late-discount") == subprocess.check_output(command, text=True)

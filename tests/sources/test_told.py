@@ -11,6 +11,7 @@ from wellwon.sources.change import encode
 from wellwon.sources.history import Format, Options
 from wellwon.sources.kinds import KINDS
 from wellwon.sources.mapping import SourceView
+from wellwon.sources.story import item_of
 from wellwon.sources.table import joined
 from wellwon.sources.told import Told
 from wellwon.sources.whole import open_table
@@ -72,4 +73,4 @@ def test_the_short_way_and_the_wire_agree(rows: list[dict[str, str]]) -> None:
         format_ = KINDS[name].tables
         assert format_ is not None
         for one in told(format_, cells):
-            assert one.change(labelled=True) == wire.decode(encode(one.event())).item
+            assert item_of(one, labelled=True) == wire.decode(encode(one.event())).item

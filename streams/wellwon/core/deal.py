@@ -42,7 +42,7 @@ BY_FIELD: Final = 2
 BY_AMOUNT: Final = 3
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Deal:
     """One opportunity, folded. Positional on disk: append only, with defaults."""
 
@@ -135,6 +135,131 @@ class Deal:
     """When somebody answered that the buyer's legal process is what moves the deal; see `is_legal`."""
     not_right: dict[str, int] = field(default_factory=dict)
     """Rules of which somebody answered that they are not right, and when; ``""`` for all of them."""
+
+    # Written out, because one is made for every deal: what dataclass writes is not compiled.
+    def __init__(
+        self,
+        first_at: int = 0,
+        created_at: int = 0,
+        last_at: int = 0,
+        status: int = OPEN,
+        closed_at: int = 0,
+        gap_at: int = 0,
+        name: str = "",
+        account: str = "",
+        owner: str = "",
+        currency: str = "",
+        pipeline: str = "",
+        deal_type: str = "",
+        stage: str = "",
+        category: str = "",
+        labels: dict[str, str] | None = None,
+        close_date: int | None = None,
+        buyer_date: int | None = None,
+        amount: int | None = None,
+        list_field: int | None = None,
+        discount_field: int | None = None,
+        lines: dict[str, Line] | None = None,
+        discount: int | None = None,
+        method: int = 0,
+        term_months: int | None = None,
+        prepaid_months: int | None = None,
+        next_step_at: int = 0,
+        next_step: int = 0,
+        top: int = -1,
+        stage_at: int = 0,
+        progress_at: int = 0,
+        date_changed: bool = False,
+        priced_at: int = 0,
+        baseline: int | None = None,
+        baseline_list: int | None = None,
+        rose_at: int = 0,
+        rose_commit: int = 0,
+        won_at: int = 0,
+        won_commit: int = 0,
+        late: int = 0,
+        snapshots: int = 0,
+        dates: tuple[DateMove, ...] = (),
+        prices: tuple[PriceMove, ...] = (),
+        amounts: tuple[AmountMove, ...] = (),
+        stages: tuple[StageMove, ...] = (),
+        categories: tuple[CategoryMove, ...] = (),
+        owners: tuple[OwnerMove, ...] = (),
+        touches: tuple[Touch, ...] = (),
+        creation_seen: bool = False,
+        deleted_as: int = OPEN,
+        opened_commit: int = 0,
+        currency_commit: int = 0,
+        unlisted: bool = False,
+        acted_at: int = 0,
+        created_by_person: bool = False,
+        amount_told: bool = False,
+        moved: int = 0,
+        slipped: tuple[int, ...] = (),
+        inbound_at: int = 0,
+        legal_at: int = 0,
+        not_right: dict[str, int] | None = None,
+    ) -> None:
+        self.first_at = first_at
+        self.created_at = created_at
+        self.last_at = last_at
+        self.status = status
+        self.closed_at = closed_at
+        self.gap_at = gap_at
+        self.name = name
+        self.account = account
+        self.owner = owner
+        self.currency = currency
+        self.pipeline = pipeline
+        self.deal_type = deal_type
+        self.stage = stage
+        self.category = category
+        self.labels = {} if labels is None else labels
+        self.close_date = close_date
+        self.buyer_date = buyer_date
+        self.amount = amount
+        self.list_field = list_field
+        self.discount_field = discount_field
+        self.lines = {} if lines is None else lines
+        self.discount = discount
+        self.method = method
+        self.term_months = term_months
+        self.prepaid_months = prepaid_months
+        self.next_step_at = next_step_at
+        self.next_step = next_step
+        self.top = top
+        self.stage_at = stage_at
+        self.progress_at = progress_at
+        self.date_changed = date_changed
+        self.priced_at = priced_at
+        self.baseline = baseline
+        self.baseline_list = baseline_list
+        self.rose_at = rose_at
+        self.rose_commit = rose_commit
+        self.won_at = won_at
+        self.won_commit = won_commit
+        self.late = late
+        self.snapshots = snapshots
+        self.dates = dates
+        self.prices = prices
+        self.amounts = amounts
+        self.stages = stages
+        self.categories = categories
+        self.owners = owners
+        self.touches = touches
+        self.creation_seen = creation_seen
+        self.deleted_as = deleted_as
+        self.opened_commit = opened_commit
+        self.currency_commit = currency_commit
+        self.unlisted = unlisted
+        self.acted_at = acted_at
+        self.created_by_person = created_by_person
+        self.amount_told = amount_told
+        self.moved = moved
+        self.slipped = slipped
+        self.inbound_at = inbound_at
+        self.legal_at = legal_at
+        self.not_right = {} if not_right is None else not_right
 
     @property
     def annual_amount(self) -> int | None:

@@ -7,7 +7,6 @@ exactly that instant (a live partition's clock shows it some seconds later, a re
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
 from wellwon.core import records
@@ -32,22 +31,24 @@ _APART: Final = frozenset((ACTIVITY, ANSWER, LINE_ITEM))
 _PLACE: Final = {severity: place for place, severity in enumerate(SEVERITIES)}
 
 
-@dataclass(slots=True)
 class _Trail:
     """What is noted of a deal on its way."""
 
-    flags: list[Flag] = field(default_factory=list)
-    open: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Rule and period to the place of the open flag."""
-    win: Win | None = None
-    forecast: list[str] = field(default_factory=list)
-    known: set[str] = field(default_factory=set)
-    dates: dict[tuple[int, int, int | None], DateMove] = field(default_factory=dict)
-    """The moves that the state no longer keeps, or may soon push out."""
-    changes: int = 0
-    first_at: int = 0
-    owners: set[str] = field(default_factory=set)
-    records: list[bytes] = field(default_factory=list)
+    __slots__ = ("changes", "dates", "first_at", "flags", "forecast", "known", "open", "owners", "records", "win")
+
+    def __init__(self) -> None:
+        self.flags: list[Flag] = []
+        self.open: dict[tuple[str, str], int] = {}
+        """Rule and period to the place of the open flag."""
+        self.win: Win | None = None
+        self.forecast: list[str] = []
+        self.known: set[str] = set()
+        self.dates: dict[tuple[int, int, int | None], DateMove] = {}
+        """The moves that the state no longer keeps, or may soon push out."""
+        self.changes = 0
+        self.first_at = 0
+        self.owners: set[str] = set()
+        self.records: list[bytes] = []
 
     def keep(self, deal: Deal) -> None:
         """Keep the moves of the date that the state holds now."""

@@ -10,6 +10,7 @@ from typing import Final
 from wellwon.core.calendar import Period
 from wellwon.core.model import BEST_CASE, COMMIT, LOST, WON
 from wellwon.core.moves import COUNTS
+from wellwon.core.travels import Travels
 from wellwon.history.course import Course
 from wellwon.history.money import Money, Rates
 
@@ -17,7 +18,7 @@ CALLED: Final = frozenset({COMMIT, BEST_CASE})
 
 
 @dataclass(slots=True)
-class Borrowing:
+class Borrowing(Travels):
     """What one period took from the periods after it."""
 
     label: str
@@ -30,7 +31,7 @@ class Borrowing:
 
 
 @dataclass(slots=True)
-class Borrowed:
+class Borrowed(Travels):
     """Value pulled in across the boundary in the window, against the next period's opening pipeline.
 
     The amount is the deal's last one: a history of its dates says when it was pulled in, not what it was worth then.
@@ -84,7 +85,7 @@ def _pulls_in(course: Course, at: int, window: int) -> bool:
 
 
 @dataclass(slots=True)
-class Calls:
+class Calls(Travels):
     """Sandbagging and over-calling: wins that nobody called, and calls that were not kept."""
 
     wins: int = 0

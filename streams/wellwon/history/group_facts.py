@@ -12,6 +12,7 @@ import os
 import pickle
 import zlib
 from bisect import bisect_right
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,12 +20,14 @@ from wellwon.core.calendar import Period
 from wellwon.core.exemption import uncounted
 from wellwon.core.facts import Fact, fact_of
 from wellwon.core.group import PeriodView, subjects_of
-from wellwon.core.model import OPEN, GroupRule, Ruleset
+from wellwon.core.model import OPEN, Ruleset
 from wellwon.core.rule import OWNER_SUBJECT, TEAM_SUBJECT
 from wellwon.core.state import State
 
 BUCKETS: Final = 8
 """Files of a period: owners and teams are spread over them, so that not all of them are in memory at once."""
+
+_Counts = Callable[[Any, Any], Any]
 
 
 class Counted(NamedTuple):
@@ -68,12 +71,15 @@ class GroupFacts:
 
     def __init__(self, ruleset: Ruleset, instants: Instants, folder: Path) -> None:
         self._ruleset = ruleset
+        self._exempts = bool(ruleset.exemptions)
         self._instants, self._periods = instants.at, instants.periods
         self._folder = folder
-        self._rules: dict[str, list[GroupRule]] = {
-            kind: [rule for rule in ruleset.group_rules if rule.spec.subject == kind]
-            for kind in (OWNER_SUBJECT, TEAM_SUBJECT)
-        }
+        self._rules: dict[str, list[tuple[str, _Counts, frozenset[str]]]] = {OWNER_SUBJECT: [], TEAM_SUBJECT: []}
+        """Of owners and of teams: name, what is counted, and of which deal types."""
+        for rule in ruleset.group_rules:
+            count = rule.spec.counts
+            assert count is not None
+            self._rules[rule.spec.subject].append((rule.spec.name, count, rule.deal_types))
         self._views: dict[int, PeriodView] = {}
         self._noted: dict[tuple[int, int], list[Counted]] = {}
         self._deal = ""
@@ -83,17 +89,19 @@ class GroupFacts:
     def stood(self, deal: str, state: State, since: int, until: int) -> None:
         """A deal stood like this from one instant until just before another (epoch milliseconds)."""
         instants, now = self._instants, state.now
-        first = bisect_right(instants, since)
-        if first == len(instants) or instants[first] > until or not now.stage:
+        place, end = bisect_right(instants, since), len(instants)
+        if place == end or instants[place] > until or not now.stage:
             return
         if deal != self._deal:
             self._deal, self._before = deal, {}
         fact: Fact | None = None
         noted: Period | None = None
-        for at, period in zip(instants[first:], self._periods[first:], strict=True):
-            if at > until or (now.status != OPEN and now.closed_at < period.start_at):
+        while place < end and (at := instants[place]) <= until:
+            period = self._periods[place]
+            if now.status != OPEN and now.closed_at < period.start_at:
                 return
-            if period is noted and not self._ruleset.exemptions:
+            place += 1
+            if period is noted and not self._exempts:
                 continue
             noted = period
             fact = fact or fact_of(deal.encode(), state, self._ruleset, 0, refolded=False)
@@ -105,15 +113,19 @@ class GroupFacts:
             view = self._views[period.index] = PeriodView(period, self._ruleset)
         counts: dict[tuple[str, str], Any] = {}
         for subject in subjects_of(fact, self._ruleset):
-            for rule in self._rules[subject.partition(":")[0]]:
-                name, count = rule.spec.name, rule.spec.counts
-                assert count is not None
-                if fact.deal_type not in rule.deal_types or uncounted(name, fact, at, self._ruleset):
+            for name, count, deal_types in self._rules[subject.partition(":")[0]]:
+                if fact.deal_type not in deal_types:
+                    continue
+                if self._exempts and uncounted(name, fact, at, self._ruleset):
                     continue
                 part = count(view, fact)
                 if part is not None:
                     counts[subject, name] = part
-        before = self._before.get(period.index, {})
+        before = self._before.get(period.index)
+        if before is None:
+            if not counts:
+                return
+            before = {}
         self._before[period.index] = counts
         for subject, name in {**before, **counts}:
             part = counts.get((subject, name))

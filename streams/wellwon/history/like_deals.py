@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from wellwon.core.calendar import Period
+from wellwon.core.travels import Travels
 from wellwon.core.units import DAY
 from wellwon.history.course import BAD, DECIDED, Course
 from wellwon.history.interval import MIN_N, Ratio, Share, ratio
@@ -49,7 +50,7 @@ class Comparison:
 
 
 @dataclass(slots=True)
-class LikeDeals:
+class LikeDeals(Travels):
     """Counts of deals by class, everyone and those flagged by each rule. ``since``: what was before is not counted."""
 
     since: int = 0
@@ -65,20 +66,33 @@ class LikeDeals:
 
     def add(self, course: Course, flags: Mapping[str, int]) -> None:
         """Count a deal; ``flags`` is when each rule first flagged it (epoch milliseconds)."""
-        ages = {rule: _age(course, at) for rule, at in flags.items()}
-        standing = list(self._standing(course))
-        self.deals[course.run.segment] += bool(standing)
-        for where, bad in standing:
+        segment, start, end = course.run.segment, course.start, course.closed_at
+        seen = max(course.run.first_at, self.since)
+        ages = [(rule, _age(course, at)) for rule, at in flags.items()]
+        stands = False
+        for age, middle in enumerate(_MIDDLES):
+            at = start + middle
+            if at >= end:
+                break
+            if at < seen:
+                continue
+            period = course.promised(at)
+            outcome = course.became(period).outcome
+            if outcome not in DECIDED:
+                continue
+            stands, bad, where = True, outcome in BAD, (segment, age, _left(course, period, at))
             self.everyone[where] += 1
-            self.everyone_bad[where] += bad
-            for rule, age in ages.items():
-                if age <= where[1]:
+            if bad:
+                self.everyone_bad[where] += 1
+            for rule, flagged_age in ages:
+                if flagged_age <= age:
                     self.already[rule][where] += 1
                     self.already_bad[rule][where] += bad
+        self.deals[segment] += stands
         for rule, at in flags.items():
             outcome = course.flagged(at).outcome
             if at >= self.since and outcome in DECIDED:
-                where = self._class(course, at)
+                where = segment, _age(course, at), _left(course, course.promised(at), at)
                 self.flagged[rule][where] += 1
                 self.flagged_bad[rule][where] += outcome in BAD
 
@@ -113,10 +127,11 @@ class LikeDeals:
             weighted.append((count, others, (self.everyone_bad[where] - self.already_bad[rule][where]) / others))
         if matched < MIN_N or alike < MIN_N:
             return None
-        rate = sum(count * share for count, _, share in weighted) / matched
+        rate = sum((count * share for count, _, share in weighted), 0.0) / matched
         # How many deals drawn evenly would be as sure as these weighted ones (Kish). A deal that stands in several
         # classes of age is one deal: as if its ends were all the same, which is the careful reading.
-        effective = matched**2 / sum(count**2 / others for count, others, _ in weighted) / self._repeats(used)
+        alone = sum((count * count / others for count, others, _ in weighted), 0.0)
+        effective = matched * matched / alone / self._repeats(used)
         flagged, like = Share.of(matched_bad, matched), Share.of(min(1.0, rate) * effective, effective)
         return Comparison(flagged, like, alike, left_out, ratio(flagged, like))
 
@@ -125,26 +140,7 @@ class LikeDeals:
         segments = {segment for segment, _, _ in used}
         standing = sum(count for (segment, _, _), count in self.everyone.items() if segment in segments)
         ages = len({age for _, age, _ in used})
-        return max(1.0, min(ages, standing / sum(self.deals[segment] for segment in segments)))
-
-    def _standing(self, course: Course) -> Iterator[tuple[Class, bool]]:
-        """The classes in which the deal stands for itself, and whether it then is lost or slips."""
-        segment, start, end = course.run.segment, course.start, course.closed_at
-        seen = max(course.run.first_at, self.since)
-        for age, middle in enumerate(_MIDDLES):
-            at = start + middle
-            if at >= end:
-                break
-            if at < seen:
-                continue
-            period = course.promised(at)
-            outcome = course.became(period).outcome
-            if outcome in DECIDED:
-                yield (segment, age, _left(course, period, at)), outcome in BAD
-
-    @staticmethod
-    def _class(course: Course, at: int) -> Class:
-        return course.run.segment, _age(course, at), _left(course, course.promised(at), at)
+        return max(1.0, min(float(ages), standing / sum(self.deals[segment] for segment in segments)))
 
 
 def _left(course: Course, period: Period, at: int) -> int:

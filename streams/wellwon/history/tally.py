@@ -14,6 +14,7 @@ import orjson
 from wellwon.core.lifecycle import RETRACTED
 from wellwon.core.model import OFF, SHADOW
 from wellwon.core.rule import DEAL
+from wellwon.core.travels import Travels
 from wellwon.core.units import DAY, parse_instant
 from wellwon.history.course import BAD, DECIDED, LOST, SLIPPED, Course, days_between
 from wellwon.history.deal_run import DealRun, Flag, HistoryInfo
@@ -29,12 +30,12 @@ from wellwon.policy import Policy
 
 
 @dataclass(slots=True)
-class Counts:
+class Counts(Travels):
     """What some deals come to. It travels between processes."""
 
     since: int
+    like: LikeDeals
     rules: defaultdict[str, RuleCounts] = field(default_factory=lambda: defaultdict(RuleCounts))
-    like: LikeDeals = field(init=False)
     wins: Wins = field(default_factory=Wins)
     borrowed: Borrowed = field(default_factory=Borrowed)
     calls: Calls = field(default_factory=Calls)
@@ -45,8 +46,10 @@ class Counts:
     owners: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By owner, from when until when they had open deals."""
 
-    def __post_init__(self) -> None:
-        self.like = LikeDeals(self.since)
+    @classmethod
+    def of(cls, since: int) -> Counts:
+        """Nothing yet; flags before ``since`` will not be judged."""
+        return cls(since, LikeDeals(since))
 
     def take(self, other: Counts) -> None:
         """Add what was counted of other deals."""
@@ -79,7 +82,7 @@ class Tally:
         self._windows = {segment.name: segment.window_days for segment in policy.segments}
         self._fates = fates
         self._since = since
-        self._counts = Counts(since)
+        self._counts = Counts.of(since)
         self._groups = GroupCounts()
 
     def add(self, run: DealRun) -> None:
@@ -107,7 +110,7 @@ class Tally:
 
     def hand_over(self) -> Counts:
         """What was counted since this was asked last."""
-        counted, self._counts = self._counts, Counts(self._since)
+        counted, self._counts = self._counts, Counts.of(self._since)
         return counted
 
     def take(self, counts: Counts) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wellwon.core.calendar import Period
+from wellwon.core.travels import Travels
 from wellwon.core.win import EARNED, UNKNOWN
 from wellwon.history.course import Course
 from wellwon.history.money import Money, Rates
@@ -32,7 +33,7 @@ def days_left_label(number: int) -> str:
 
 
 @dataclass(slots=True)
-class PeriodWins:
+class PeriodWins(Travels):
     """The wins of one period."""
 
     label: str
@@ -75,7 +76,7 @@ class PeriodWins:
 
 
 @dataclass(slots=True)
-class Wins:
+class Wins(Travels):
     """Counts of wins."""
 
     periods: dict[int, PeriodWins] = field(default_factory=dict)

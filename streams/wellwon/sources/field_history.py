@@ -17,16 +17,15 @@ from wellwon.sources.history import (
     Entry,
     Layout,
     Options,
-    Save,
-    Story,
     fields_by_plain_name,
     long_id,
     user_id,
 )
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.stage_history import Description, found, is_description, no_history
+from wellwon.sources.story import Story
 from wellwon.sources.table import Cells, NotATable, Table, has, plain
-from wellwon.sources.told import Told
+from wellwon.sources.told import Save, Told
 
 SOURCE: Final = "salesforce-field-history"
 

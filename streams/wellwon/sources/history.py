@@ -1,11 +1,7 @@
-"""What the readers of history exports share: rows as entries of deals, telling differences, and how a history begins.
+"""What the readers of history exports share: files as rows, and rows as entries of deals.
 
 A history says what a deal's fields were after each save. A reader gives each row as an `Entry` of its deal; where all
-entries of a deal are together, `Story` emits how the deal begins and what each save changed.
-
-How it begins: Salesforce keeps a first row for the creation of every deal, so the first save of a deal is its creation
-(``created``), unless the export itself shows that something came before (a value it had, or an older creation date):
-then what is known of the time before is given as ``snapshot``, and the save is a change like any other.
+entries of a deal are together, `story.Story` emits how the deal begins and what each save changed.
 """
 
 from __future__ import annotations
@@ -18,11 +14,10 @@ from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
-from wellwon.core.items import CHANGED, CREATED, DELETED, SNAPSHOT
 from wellwon.core.wire import TEXT_KEPT, is_identifier
 from wellwon.sources.change import Ignored, Rejected
 from wellwon.sources.dates import DateReader
-from wellwon.sources.mapping import EMPTY_TELLS, READ, SourceView, read, salesforce_id
+from wellwon.sources.mapping import READ, SourceView, read, salesforce_id
 from wellwon.sources.table import Cells, Table, joined, number, plain
 from wellwon.sources.told import Told
 
@@ -107,21 +102,6 @@ class Format(Protocol):
         self, deal: str, entries: list[Entry], layouts: Sequence[Layout], view: SourceView
     ) -> Iterator[Told | Ignored]:
         """What a deal's rows say that happened, in order of time; nothing for a deal without a history."""
-
-
-class Save(msgspec.Struct, gc=False):
-    """The fields of a deal after one save."""
-
-    at: int
-    user: str
-    id: str
-    values: dict[str, Any]
-    before: dict[str, Any] | None = None
-    """What the row says of the time before it."""
-    begins: bool = True
-    """If this is the deal's first save, it created the deal."""
-    kind: str = ""
-    """The writer's kind where the source says it; empty: the policy knows."""
 
 
 class Remembered(dict[str, T]):
@@ -236,70 +216,3 @@ def deal_id(text: str) -> str:
 def user_id(text: str) -> str:
     """Who wrote, as the core keeps it."""
     return long_id(text)[:TEXT_KEPT]
-
-
-class Story:
-    """Turns the saves of one deal, given in order of time, into changes."""
-
-    def __init__(self, source: str, deal: str, view: SourceView, described: dict[str, Any]) -> None:
-        """``described``: fields that have no history, such as the name, from another file."""
-        self._source = source
-        self._deal = deal
-        self._kind_of = view.writers.kind
-        self._described = described
-        self._now: dict[str, Any] | None = None
-
-    def tell(self, save: Save) -> list[Told | Ignored]:
-        """What this save changed."""
-        found: list[Told | Ignored] = []
-        now = self._now
-        begins = now is None
-        if now is None:
-            now = self._now = dict(self._described)
-            if save.begins:
-                now.update(save.values)
-                return [self._told(save, CREATED, filled(now))]
-            now.update(save.values)
-            now.update(save.before or {})
-            found.append(self._told(save, SNAPSHOT, filled(now), ":before"))
-        values = {name: value for name, value in save.values.items() if now.get(name) != value}
-        if values:
-            now.update(values)
-            found.append(self._told(save, CHANGED, values))
-        elif not begins:
-            found.append(Ignored("no_difference"))
-        return found
-
-    def created(self, save: Save, values: dict[str, Any]) -> Told:
-        """The deal's creation, where the export says it apart from what was written then."""
-        now = self._now = {**self._described, **values}
-        return self._told(save, CREATED, filled(now), ":created")
-
-    def deleted(self, at: int, id: str) -> Told:
-        """The deal's deletion; who deleted it is in no history."""
-        return self._told(Save(at, "", id, {}), DELETED, {}, ":deleted")
-
-    def _told(self, save: Save, kind: str, values: dict[str, Any], suffix: str = "") -> Told:
-        identity = save.id + suffix
-        # A snapshot is nobody's behaviour.
-        if kind in (SNAPSHOT, DELETED):
-            return Told(identity, self._deal, self._source, save.at, kind, "", "system", identity, values)
-        user = save.user
-        # Rows of one user and second are one save and what automation made of it.
-        transaction = f"{self._deal}:{save.at}:{user}"
-        return Told(
-            identity,
-            self._deal,
-            self._source,
-            save.at,
-            kind,
-            user,
-            save.kind or self._kind_of(user),
-            transaction,
-            values,
-        )
-
-
-def filled(values: dict[str, Any]) -> dict[str, Any]:
-    """The values that are not empty."""
-    return {name: value for name, value in values.items() if value is not None or name in EMPTY_TELLS}

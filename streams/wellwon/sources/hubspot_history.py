@@ -19,15 +19,14 @@ from wellwon.sources.history import (
     Entry,
     Layout,
     Options,
-    Save,
-    Story,
     fields_by_plain_name,
     user_id,
 )
 from wellwon.sources.mapping import SourceView
 from wellwon.sources.stage_history import NO_DESCRIPTION, found
+from wellwon.sources.story import Story
 from wellwon.sources.table import Cells, NotATable, Table, has, plain
-from wellwon.sources.told import Told
+from wellwon.sources.told import Save, Told
 
 SOURCE: Final = "hubspot-history"
 

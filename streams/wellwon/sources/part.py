@@ -12,10 +12,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from wellwon.core.items import DealItem
+from wellwon.core.travels import Travels
 from wellwon.sources.bulk_by_deal import Bulk, Edit, Item, edits_of, key_of_row, marked
 from wellwon.sources.history import Entry, Format, Layout
 from wellwon.sources.line_pieces import Line
 from wellwon.sources.mapping import SourceView
+from wellwon.sources.story import item_of
 from wellwon.sources.told import Told
 
 _rows = msgspec.msgpack.Decoder(list[Entry])
@@ -28,8 +30,7 @@ def part_of(deal: str, parts: int) -> int:
     return zlib.crc32(deal.encode()) % parts
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Rows on disk, by part."""
 
     file: str
@@ -63,7 +64,7 @@ class Stretch(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Part(Travels):
     """Where the rows of some deals are, and how they are read. It travels between processes."""
 
     format: Format | None
@@ -108,7 +109,7 @@ class Part:
             items: list[Item] = []
             for told in tell(deal, entries, layouts, view):
                 if isinstance(told, Told):
-                    items.append(((told.at, deal, len(items)), told.at, told.change(labelled=labelled)))
+                    items.append(((told.at, deal, len(items)), told.at, item_of(told, labelled=labelled)))
                 else:
                     left_out[told.reason] += 1
             yield deal, items

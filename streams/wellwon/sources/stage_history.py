@@ -20,17 +20,15 @@ from wellwon.sources.history import (
     Layout,
     Options,
     Remembered,
-    Save,
-    Story,
     deal_id,
     fields_by_plain_name,
-    filled,
     long_id,
     user_id,
 )
 from wellwon.sources.mapping import SourceView
+from wellwon.sources.story import Story, filled
 from wellwon.sources.table import Cells, NotATable, Table, has
-from wellwon.sources.told import Told
+from wellwon.sources.told import Save, Told
 
 SOURCE: Final = "salesforce-history"
 
@@ -46,11 +44,18 @@ NO_DESCRIPTION: Final = frozenset(("stage", "amount", "close_date", "forecast_ca
 """Fields whose history is told: what a file of Opportunity says of them is only how they ended."""
 _FACTS: Final = {"isclosed": "is_closed", "iswon": "is_won"}
 _A_DAY: Final = 86_400_000
+
+_Made = tuple[int, Table, dict[str, str], Options]
+"""What a layout is made of: where it is compiled, it travels between processes as that."""
+
 _IN_ORDER: Final = attrgetter("at", "later", "id")
 
 
 class StageHistory:
     """OpportunityHistory, with Opportunity if at hand."""
+
+    def __reduce__(self) -> tuple[type[StageHistory], tuple[()]]:
+        return StageHistory, ()
 
     def recognises(self, table: Table) -> bool:
         """See `history.Format`."""
@@ -131,6 +136,7 @@ class Description:
     """A file of Opportunity: what it says of deals beyond their history."""
 
     def __init__(self, number: int, table: Table, fields: dict[str, str], options: Options) -> None:
+        self._made = number, table, fields, options
         self.table = table
         self._number = number
         self._find = Columns(table)
@@ -143,6 +149,9 @@ class Description:
         self.fields = tuple(ours for _, ours in self._columns)
         self._id = self._find.place("id")
         self._created = self._find.place("createddate")
+
+    def __reduce__(self) -> tuple[type[Description], _Made]:
+        return Description, self._made
 
     def read(self, line: int, cells: Cells) -> Entry | Ignored | Rejected:
         """What a row says of its deal."""
@@ -170,6 +179,7 @@ class _History:
             raise NotATable(f"{table.file}:1: this is OpportunityFieldHistory: use salesforce-field-history")
         if not has(table, deal, time):
             raise NotATable(f"{table.file}:1: no columns OpportunityId and CreatedDate: leave it out; {found(table)}")
+        self._made = number, table, fields, options
         self.table = table
         self._number = number
         self._find = find = Columns(table)
@@ -195,17 +205,10 @@ class _History:
         self._user = find.place("createdbyid", "lastmodifiedbyid") if self._versions else find.place("createdbyid")
         self._deleted, self._stamp = find.place("isdeleted"), find.place("systemmodstamp")
         self._created = find.place("createddate") if self._versions else -1
-        self._remember()
-
-    def _remember(self) -> None:
         self._ids, self._users = Remembered(deal_id), Remembered(user_id)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_ids", "_users")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._remember()
+    def __reduce__(self) -> tuple[type[_History], _Made]:
+        return _History, self._made
 
     def read(self, line: int, cells: Cells) -> Entry | Ignored | Rejected:
         """The save that a row holds."""

@@ -1,21 +1,32 @@
-"""What a row of a history says, in the units of the core: for the wire as an event, for the core as a `Change`.
+"""What a save of a history is, and what it tells, in the units of the core.
 
-Both ends say the same: `wire.decode` of the event is the change (a test holds it).
+It goes to the wire as an event, or to the core as a `Change` (`story.item_of`). Both ends say the same: `wire.decode`
+of the event is the change (a test holds it).
 """
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import msgspec
 
-from wellwon.core.items import Change
-from wellwon.core.wire import source_hash
 from wellwon.sources.change import ChangeEvent, change_event
 from wellwon.sources.mapping import written_form
 
-_LABEL = "labels."
+
+class Save(msgspec.Struct, gc=False):
+    """The fields of a deal after one save."""
+
+    at: int
+    user: str
+    id: str
+    values: dict[str, Any]
+    before: dict[str, Any] | None = None
+    """What the row says of the time before it."""
+    begins: bool = True
+    """If this is the deal's first save, it created the deal."""
+    kind: str = ""
+    """The writer's kind where the source says it; empty: the policy knows."""
 
 
 class Told(msgspec.Struct, gc=False):
@@ -45,24 +56,3 @@ class Told(msgspec.Struct, gc=False):
             transaction=self.transaction,
             values={name: written_form(name, value) for name, value in self.values.items()},
         )
-
-    def change(self, *, labelled: bool) -> Change:
-        """The item of the core. ``labelled``: some field of a deal is mapped to a label."""
-        return Change(
-            at=self.at,
-            kind=self.kind,
-            source_id=source_hash(self.id),
-            commit=zlib.crc32((self.transaction or self.id).encode()) or 1,
-            writer=self.writer,
-            writer_kind=self.writer_kind,
-            bulk=1,
-            values=_gathered(self.values) if labelled else self.values,
-        )
-
-
-def _gathered(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with the labels in a dict of their own, as the core has them."""
-    labels = {name[len(_LABEL) :]: text or "" for name, text in values.items() if name.startswith(_LABEL)}
-    if not labels:
-        return values
-    return {**{name: value for name, value in values.items() if not name.startswith(_LABEL)}, "labels": labels}
