@@ -8,6 +8,7 @@ they were count for nothing.
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -56,7 +57,7 @@ class Row:
     """When the tool read it, epoch milliseconds."""
 
 
-class Rows:
+class Rows(ABC):
     """What all kinds of rows have in common. It holds no state."""
 
     def __init__(self, view: SourceView, source: str) -> None:
@@ -80,9 +81,9 @@ class Rows:
         except Unreadable as error:
             yield Rejected(error.reason, error.detail, value)
 
+    @abstractmethod
     def opened(self, record: dict[str, Any]) -> Row | Ignored:
         """The row in a record. Raises `Unreadable`."""
-        raise NotImplementedError
 
     def text(self, ours: str, value: Any) -> Any:
         """A value in the written form of its field. Raises ValueError."""
