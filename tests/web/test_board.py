@@ -56,6 +56,21 @@ def test_patterns_of_one_save_are_one_headline_until_it_ends() -> None:
     assert marks(made) == ["late-discount:d1:2026-Q4"]
 
 
+def test_what_covers_an_alert_may_be_covered_itself() -> None:
+    leader = "push-to-close:d1:2026-Q4"
+    made = board(
+        alert("amount-cut-before-close", covered_by="late-discount:d1:2026-Q4"), alert(), alert("push-to-close")
+    )
+    made.take(alert(revision=2, covered_by=leader))
+    assert marks(made) == [leader]
+    assert [one.rule for one in made.together(leader)] == ["amount-cut-before-close", "late-discount"]
+    before = made.number
+    made.take(alert("amount-cut-before-close", revision=2, severity="high", covered_by="late-discount:d1:2026-Q4"))
+    assert leader in {change.mark for change in made.since(before) or ()}, "its row is shown anew"
+    made.take(over("push-to-close"))
+    assert marks(made) == ["late-discount:d1:2026-Q4"]
+
+
 def test_those_who_look_on_hear_of_the_alert_that_leads_now() -> None:
     leader = "push-to-close:d1:2026-Q4"
     made = board(alert("push-to-close"), alert(covered_by=leader))

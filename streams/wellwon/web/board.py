@@ -95,7 +95,7 @@ class Board:
             self.open.pop(mark, None)
             self._said.pop(mark, None)
             _remember(self._over, mark, alert.revision, OVER_MAX)
-        for one in {mark, alert.headline, before.headline if before is not None else mark}:
+        for one in {mark, self.heading(alert.headline), self.heading(before.headline if before is not None else mark)}:
             self._note(one, before if one == mark else None)
         if not alert.open:
             for one in self._together.get(mark, ()):  # they lead themselves now
@@ -132,8 +132,8 @@ class Board:
             return
         said = tuple(sorted((*said, reply), key=lambda one: parse_instant(one.at))[-SAID_KEPT:])
         _remember(self._said, reply.fingerprint, said, SAID_MAX)
-        if (standing := self.open.get(reply.fingerprint)) is not None:
-            self._note(standing.alert.headline, None)
+        if reply.fingerprint in self.open:
+            self._note(self.heading(reply.fingerprint), None)
 
     def _note(self, mark: str, before: Alert | None) -> None:
         self.number += 1
@@ -158,8 +158,23 @@ class Board:
 
     def together(self, mark: str) -> list[Alert]:
         """The open alerts that a headline stands for, by rule."""
-        marks = self._together.get(mark, ())
-        return sorted((self.open[one].alert for one in marks if one in self.open), key=lambda alert: alert.rule)
+        found: dict[str, Alert] = {}
+        asked = [mark]
+        while asked:
+            for one in self._together.get(asked.pop(), ()):
+                if one in self.open and one != mark and one not in found:
+                    found[one] = self.open[one].alert
+                    asked.append(one)
+        return sorted(found.values(), key=lambda alert: alert.rule)
+
+    def heading(self, mark: str) -> str:
+        """The open headline under which an alert is shown: what covers it may be covered itself by now."""
+        passed = set()
+        while mark not in passed and (standing := self.open.get(mark)) is not None:
+            passed.add(mark)
+            if standing.alert.covered_by in self.open:
+                mark = standing.alert.covered_by
+        return mark
 
     def said(self, standing: Standing) -> tuple[Reply, ...]:
         """What was said since the alert opened, oldest first."""
