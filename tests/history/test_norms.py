@@ -73,9 +73,9 @@ def test_figures_are_of_the_wins_of_each_segment() -> None:
         "Discovery": (20, 21),
         "Proposal": (10, 21),
     }
-    assert {stage: f.value for stage, f in default.days_to_won_p10.items()} == {"Discovery": 22, "Proposal": 10}
+    assert {stage: f.value for stage, f in default.days_to_won_p10.items()} == {"Discovery": 10, "Proposal": 0}
     assert found["big"].as_norms() == Norms(
-        20, 4_000, {"Discovery": 20, "Proposal": 10}, {"Discovery": 30, "Proposal": 10}
+        20, 4_000, {"Discovery": 20, "Proposal": 10}, {"Discovery": 10, "Proposal": 0}
     )
 
 
@@ -114,6 +114,15 @@ def test_a_stage_that_was_not_seen_to_begin_has_no_time() -> None:
     assert set(found.stage_days_median) == {"Proposal"}
 
 
+def test_a_tenth_of_the_wins_were_quicker_after_a_stage() -> None:
+    def late_won(n: int) -> list[Line]:
+        first, proposal, won = life(n)
+        return [first, proposal, line(f"deal-{n}", proposal.at + (10 + n) * DAY, **json.loads(won.value)["values"])]
+
+    found = norms([late_won(n) for n in range(21)]).segments["default"]
+    assert found.days_to_won_p10["Discovery"].value == 12
+
+
 def test_visits_of_a_stage_add_up() -> None:
     def back_and_forth(n: int) -> list[Line]:
         first, proposal, won = life(n)
@@ -123,7 +132,7 @@ def test_visits_of_a_stage_add_up() -> None:
 
     found = norms([back_and_forth(n) for n in range(20)]).segments["default"]
     assert {stage: f.value for stage, f in found.stage_days_median.items()} == {"Discovery": 23, "Proposal": 7}
-    assert {stage: f.value for stage, f in found.days_to_won_p10.items()} == {"Discovery": 30, "Proposal": 10}
+    assert {stage: f.value for stage, f in found.days_to_won_p10.items()} == {"Discovery": 5, "Proposal": 0}
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=20, max_size=60), st.sampled_from([10, 50, 75]))

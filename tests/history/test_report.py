@@ -185,6 +185,7 @@ def test_it_says_by_which_policy(found: Backtest) -> None:
 def test_a_partial_report_says_so(found: Backtest) -> None:
     assert "This report is partial" not in page(found)
     assert "This report is partial" in page(backtest(60, partial=True))
+    assert headlines(backtest(0, partial=True))[0] == "Stopped before any deal was counted"
     assert as_dict(backtest(60, partial=True))["partial"] is True
 
 

@@ -40,7 +40,7 @@ class Won:
     stayed: dict[str, int]
     """How long it was in each open stage, all visits together."""
     to_won: dict[str, int]
-    """How long it took from reaching each open stage for the first time."""
+    """How long it took from leaving each open stage for the last time."""
 
 
 class WonDeals:
@@ -111,7 +111,7 @@ def won(deal: Deal, segment: str, ruleset: Ruleset) -> Won:
     to_won: dict[str, int] = {}
     for stage, begin, end in _visits(deal, ruleset):
         stayed[stage] = stayed.get(stage, 0) + end - begin
-        to_won.setdefault(stage, deal.won_at - begin)
+        to_won[stage] = deal.won_at - end
     return Won(segment, deal.discount, day >= window, stayed, to_won)
 
 

@@ -93,7 +93,9 @@ NORMS: Final = Section(
                         required=("percent", "n"),
                     ),
                     "stage_days_median": Mapping("Median days in a stage.", _STAGES, _DAYS),
-                    "days_to_won_p10": Mapping("10th percentile of the days from a stage to won.", _STAGES, _DAYS),
+                    "days_to_won_p10": Mapping(
+                        "10th percentile of the days to won after a stage.", _STAGES, _DAYS
+                    ),
                 },
                 required=("wins",),
             ),
@@ -185,7 +187,7 @@ def written(norms: NormsFile) -> str:
             ]
         for key, about in (
             ("stage_days_median", "median days in a stage, of deals that were won"),
-            ("days_to_won_p10", "10th percentile of the days from reaching a stage to won"),
+            ("days_to_won_p10", "10th percentile of the days from leaving a stage to won"),
         ):
             if figures := getattr(segment, key):
                 lines += [f"    # {about}", f"    {key}:"]

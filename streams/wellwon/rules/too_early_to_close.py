@@ -2,7 +2,7 @@
 
 ## What it looks for
 Before the late stage, a close date in this period with fewer days left to it than the fastest tenth of the segment's
-wins took from that stage (the norm's 10th percentile); without a norm, fewer than 14 days.
+wins took when they had left that stage (the norm's 10th percentile); without a norm, fewer than 14 days.
 
 ## Why it matters
 The forecast adds up dates. A date that not even the quickest deals would have kept is a gap that shows only when the
@@ -57,7 +57,7 @@ class Params:
     doc=__doc__,
 )
 def RULE(view: View, params: Params) -> Finding | None:
-    """The close date against the time that a win takes from this stage."""
+    """The close date against the time that a win takes after this stage."""
     deal = view.deal
     date = deal.close_date
     if date is None or deal.status != OPEN or date == deal.buyer_date:
@@ -98,12 +98,12 @@ def RULE(view: View, params: Params) -> Finding | None:
 
 
 def _normal_days(norms: Norms, stage: str) -> int | None:
-    """Days that the fastest tenth of wins took from the stage, None for ``insufficient_history``."""
+    """Days that the fastest tenth of wins took after the stage, None for ``insufficient_history``."""
     return norms.days_to_won_p10.get(stage) if norms.wins >= norms.MIN_WINS else None
 
 
 def _source(normal: int | None) -> str:
-    return "without a norm" if normal is None else "the time of the fastest tenth of wins from this stage"
+    return "without a norm" if normal is None else "the time of the fastest tenth of wins after this stage"
 
 
 def _brought_by(view: View, began: int) -> Move | None:

@@ -49,7 +49,7 @@ def headlines(backtest: Backtest) -> list[str]:
 
 def _title(backtest: Backtest) -> str:
     if not backtest.deals:
-        return "There is no deal in this history"
+        return "Stopped before any deal was counted" if backtest.info.partial else "There is no deal in this history"
     judged = [rule for rule in backtest.rules if rule.family != DATA and rule.verdict != INSUFFICIENT]
     telling = [rule for rule in judged if rule.verdict == MORE]
     if telling:
