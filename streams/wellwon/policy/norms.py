@@ -93,9 +93,7 @@ NORMS: Final = Section(
                         required=("percent", "n"),
                     ),
                     "stage_days_median": Mapping("Median days in a stage.", _STAGES, _DAYS),
-                    "days_to_won_p10": Mapping(
-                        "10th percentile of the days to won after a stage.", _STAGES, _DAYS
-                    ),
+                    "days_to_won_p10": Mapping("10th percentile of the days to won after a stage.", _STAGES, _DAYS),
                 },
                 required=("wins",),
             ),

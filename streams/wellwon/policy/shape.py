@@ -101,9 +101,7 @@ _NORMS: Final = Section(
         "wins": Number("Wins that the figures are made of.", 0, 100_000_000, "wins"),
         "discount_p75": Percent("75th percentile of the discount on wins outside the window."),
         "stage_days_median": Mapping("Median days in a stage.", "a stage", _DAYS_BY_STAGE),
-        "days_to_won_p10": Mapping(
-            "10th percentile of the days to won after a stage.", "a stage", _DAYS_BY_STAGE
-        ),
+        "days_to_won_p10": Mapping("10th percentile of the days to won after a stage.", "a stage", _DAYS_BY_STAGE),
     },
 )
 
