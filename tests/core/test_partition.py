@@ -286,6 +286,17 @@ def test_what_fell_due_before_a_change_happens_before_it() -> None:
     assert late == ["opened", "resolved"]
 
 
+def test_a_deal_that_moved_on_is_not_woken_for_what_it_left_behind() -> None:
+    """It would have stood too long in its stage by day 45; it left the stage on day 30."""
+    first = change(saved(stage="Prospecting", close_date="2027-06-30"), START, 1, 0)
+    moved = change(saved(stage="Qualification"), START + 30 * DAY, 2, 1)
+    partition, _ = run(first, moved)
+    quiet = [partition.apply([clock(START + 50 * DAY, 2)]), *settle(partition)]
+    assert not any(DEAL.encode() in out.states for out in quiet)
+    stalled = [partition.apply([clock(START + 76 * DAY, 3)]), *settle(partition)]
+    assert {alert["rule"] for alert in alerts_of(stalled)} == {"stage-stall"}
+
+
 def test_closed_deals_leave_after_their_days() -> None:
     store: dict[bytes, bytes] = {}
     won = change(saved(stage="Closed Won", discount_percent="10"), START, 1, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -95,6 +96,8 @@ def step(
     """
     if state is None:
         state = new_state()
+    elif state.timers is None:
+        state.timers = _timers(state, ruleset)
     commit = 0
     if isinstance(item, Clock):
         mask = TIME
@@ -138,34 +141,67 @@ def _evaluate(done: Step, mask: int, ruleset: Ruleset, meter: Meter | None, *, g
         mask = EVERYTHING
         state.segment, state.policy = segment.name, ruleset.mark
 
+    timers = state.timers
+    if timers is None or mask == EVERYTHING:
+        timers = {}
+    waiting = mask == TIME and len(timers) > 0
+    """Nothing happened but time: whoever waits for a later instant stands by what it said."""
     holding = [alert.rule for alert in state.alerts if not alert.closed_at] if state.alerts else ()
     if holding and mask == EVERYTHING:
         # What holds by a rule that no longer runs for this deal stops to hold.
         findings.update(dict.fromkeys(holding))
     view = View(deal, at, ruleset, segment)
     if deal.status == DELETED:
-        state.wake_at = -1
+        timers.clear()
     else:
         premise = view.premise() if gated else ALL_SO
-        questions = segment.questions(deal_type_of(deal, ruleset), mask, premise, TIME)
-        if questions.all_timed:
-            state.wake_at = -1
+        questions = segment.questions(deal_type_of(deal, ruleset), mask, premise)
         for name in holding:
             if name in questions.silent:
                 findings[name] = None
+        for name in list(timers):
+            if name in questions.silent:
+                del timers[name]
         for name, check, params in questions.asked:
+            if waiting and timers.get(name, at + 1) > at:
+                continue
+            view.wake_at = -1
             try:
                 finding = check(view, params) if meter is None else meter.ask(name, check, view, params)
             except Exception as error:
                 findings.pop(name, None)
+                timers.pop(name, None)
                 done.failures += (RuleFailure(name, f"{type(error).__name__}: {error}"),)
                 continue
+            if view.wake_at >= 0:
+                timers[name] = view.wake_at
+            elif name in timers:
+                del timers[name]
             if finding is not None or name in holding:
                 findings[name] = finding
+    view.wake_at = -1
     if deal.status != OPEN or not deal.stage:
         view.wakes_at(max(leaves_at(deal, ruleset), at + 1))
-    if view.wake_at >= 0 and not 0 <= state.wake_at <= view.wake_at:
-        state.wake_at = view.wake_at
+    for wake_at in timers.values():
+        view.wakes_at(wake_at)
+    state.timers, state.wake_at = timers, view.wake_at
+
+
+def _timers(state: State, ruleset: Ruleset) -> dict[str, int]:
+    """Which rule waits for when: what each of them would say of a deal to which nothing has happened since."""
+    timers: dict[str, int] = {}
+    deal = state.now
+    if state.policy != ruleset.mark or deal.status == DELETED:
+        return timers
+    segment = ruleset.segment_by_name[state.segment]
+    view = View(deal, state.at, ruleset, segment)
+    for name, check, params in segment.questions(deal_type_of(deal, ruleset), TIME, view.premise()).asked:
+        view.wake_at = -1
+        with suppress(Exception):  # it failed then as well
+            check(view, params)
+        if view.wake_at >= 0:
+            timers[name] = view.wake_at
+    return timers
 
 
 def leaves_at(deal: Deal, ruleset: Ruleset) -> int:

@@ -116,8 +116,6 @@ class Questions(NamedTuple):
     asked: tuple[Question, ...]
     silent: frozenset[str]
     """Rules that need not be asked: they cannot hold."""
-    all_timed: bool
-    """Whether every rule of which time can change the answer is among these, so that their wake-ups are all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +136,10 @@ class Segment:
     """Mapped text fields (``region``, ``tier`` ...) and the values that belong to the segment."""
     _questions: dict[tuple[str, int, int], Questions] = field(default_factory=dict, compare=False, repr=False)
 
-    def questions(self, deal_type: str, mask: int, premise: int, time: int) -> Questions:
+    def questions(self, deal_type: str, mask: int, premise: int) -> Questions:
         """What to ask of this type of deal when these parts of it changed: the rules that read any of them.
 
-        Those whose premise is not given are silent. ``time`` is the part that rules read which wake by themselves.
+        Those whose premise is not given are silent.
         """
         found = self._questions.get((deal_type, mask, premise))
         if found is None:
@@ -151,7 +149,6 @@ class Segment:
             found = Questions(
                 tuple((active.spec.name, active.spec.check, active.params) for active in asked),
                 frozenset(active.spec.name for active in concerned if active.spec.premise & ~premise),
-                all(active.spec.reads & mask for active in rules if active.spec.reads & time),
             )
             self._questions[deal_type, mask, premise] = found
         return found

@@ -298,7 +298,9 @@ class Partition:
                 self._control_changed = True
                 continue
             left -= 1
-            self._settle_or_skip(out, due, self._touch(due))
+            held = self._touch(due)
+            held.noted = -1
+            self._settle_or_skip(out, due, held)
         return left < deals
 
     def _settle_or_skip(self, out: Output, key: bytes, held: Held) -> None:
@@ -311,9 +313,11 @@ class Partition:
                 self._keep(key, held, replace(held.state, wake_at=-1, policy=self.ruleset.mark))
 
     def _wake_of(self, key: bytes) -> int:
+        """When a deal wakes, for the index, which notes it there."""
         held = self._held.get(key)
         if held is not None:
-            return held.state.wake_at if held.state is not None else -1
+            held.noted = held.state.wake_at if held.state is not None else -1
+            return held.noted
         stored = self._store.get(key)
         return -1 if stored is None else int(PREFIX.unpack_from(stored)[4])
 
@@ -365,6 +369,7 @@ class Partition:
             if state is None:
                 store.pop(key, None)
                 states[key] = None
+                held.noted = -1
                 continue
             try:
                 store[key] = states[key] = held.encode(epoch, generation)
@@ -372,10 +377,11 @@ class Partition:
                 del self._held[key]  # as it was before
                 out.reject(key, None, held.offset, "not_stored", f"{type(error).__name__}: {error}")
                 continue
-            if state.wake_at != held.wakes:
-                held.wakes = state.wake_at
-                if state.wake_at >= 0:
-                    self._wakes.note(key, state.wake_at)
+            if state.wake_at < 0:
+                held.noted = -1
+            elif not 0 <= held.noted <= state.wake_at:
+                held.noted = state.wake_at
+                self._wakes.note(key, state.wake_at)
         self._changed.clear()
         if len(self._held) > self.room:
             for key in list(islice(self._held, len(self._held) - self.room * 3 // 4)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from wellwon.core import stored
@@ -43,6 +43,9 @@ class State:
     segment: str = ""
     policy: int = 0
     """CRC of the fingerprint of the policy that it was last evaluated under."""
+    timers: dict[str, int] | None = field(default=None, compare=False)
+    """When each rule that waits for time may answer otherwise; ``wake_at`` is the first of them. They are not stored:
+    None after reading, until they are asked again."""
 
     def kept(self) -> Kept:
         """All of it but ``now``, for `kept_state`: a step changes a state in place, and may fail."""
@@ -109,15 +112,15 @@ def _array(size: int) -> bytes:
 class Held:
     """A deal in memory. It remembers how the parts were written that a change usually leaves as they are."""
 
-    __slots__ = ("_alerts", "_tail", "_written_alerts", "_written_tail", "offset", "state", "wakes")
+    __slots__ = ("_alerts", "_tail", "_written_alerts", "_written_tail", "noted", "offset", "state")
 
     def __init__(self, state: State | None, offset: int) -> None:
         self.state = state
         """None once the deal has left."""
         self.offset = offset
         """Of the last record applied to it."""
-        self.wakes = -1 if state is None else state.wake_at
-        """When it wakes, as last written."""
+        self.noted = -1 if state is None else state.wake_at
+        """The instant at which `Wakes` has it, when it wakes then or later; -1 if it has to be noted."""
         self._alerts: tuple[AlertState, ...] | None = None
         self._tail: tuple[Change, ...] = ()
         self._written_alerts = self._written_tail = b""

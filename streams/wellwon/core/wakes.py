@@ -1,4 +1,8 @@
-"""Which deals are due: an index of wake-up times."""
+"""Which deals are due: an index of wake-up times.
+
+Most wake-ups move on before they come: with a deal's next change. So an instant is noted only if it is earlier than
+what is noted already, and a deal that turns out to wake later when its instant comes is noted anew then.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ GRAIN: Final = MINUTE
 
 
 class Wakes:
-    """Deals by wake-up time. An entry may be stale: what counts is the time that the deal itself gives when due."""
+    """Deals by wake-up time: an entry of each deal that wakes is at that instant or before it."""
 
     __slots__ = ("_far", "_grains", "_near", "_reached")
 
@@ -38,13 +42,25 @@ class Wakes:
             heapq.heappush(self._grains, grain)
 
     def next_due(self, clock: int, wake_of: Callable[[bytes], int]) -> bytes | None:
-        """Take out a deal that is due by this clock; None if there is none. ``wake_of`` gives -1 for never."""
+        """Take out a deal that is due by this clock; None if there is none.
+
+        ``wake_of`` says when a deal wakes, -1 for never; it is noted for then, or taken out.
+        """
         while self._grains and self._grains[0] * GRAIN <= clock:
             self._reached = heapq.heappop(self._grains)
             for key in self._far.pop(self._reached):
-                heapq.heappush(self._near, (wake_of(key), key))
+                self._note_again(key, wake_of(key))
         while self._near and self._near[0][0] <= clock:
-            wake_at, key = heapq.heappop(self._near)
-            if wake_at >= 0 and wake_of(key) == wake_at:  # not woken or moved since it was noted
+            due = heapq.heappop(self._near)
+            while self._near and self._near[0] == due:
+                heapq.heappop(self._near)
+            wake_at, key = due
+            now = wake_of(key)
+            if now == wake_at:
                 return key
+            self._note_again(key, now)
         return None
+
+    def _note_again(self, key: bytes, wake_at: int) -> None:
+        if wake_at >= 0:
+            self.note(key, wake_at)
