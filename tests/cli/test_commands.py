@@ -375,12 +375,6 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     assert result.stderr == b""
 
 
-def test_completion_is_clicks_own() -> None:
-    script = real(_WELLWON_COMPLETE="bash_source")
-    assert script.returncode == 0
-    assert b"complete" in script.stdout
-
-
 def test_check_tells_which_secrets_the_sinks_need(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     sink = "{kind: slack, hears: [owner]}"

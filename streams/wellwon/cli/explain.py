@@ -10,12 +10,13 @@ from wellwon.core.rule import RuleSpec, param_fields
 from wellwon.rules import PATTERNS
 
 
-def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def rule_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The rules whose names begin so, for shells."""
     return [spec.name for spec in PATTERNS if spec.name.startswith(incomplete)]
 
 
 @click.command()
-@click.argument("rule", shell_complete=_names)
+@click.argument("rule", shell_complete=rule_names)
 def command(rule: str) -> None:
     """What RULE looks for, why it matters, when it is fine and what to do; then its thresholds.
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from wellwon.cli.explain import rule_names
 from wellwon.cli.failure import BadInput, Failed
 from wellwon.cli.output import json_lines
 from wellwon.cli.policy_explain_group import explain_live, explain_replayed, is_group
@@ -46,7 +47,7 @@ class Known(NamedTuple):
 @replay_option
 @click.option("--policy", "policy_file", help="A policy; default $WELLWON_POLICY with --replay, else the one in force.")
 @click.option("--until", metavar="TIME", help="With --replay: as of this date (its midnight) or instant.")
-@click.option("--rule", "only", help="Only this rule.")
+@click.option("--rule", "only", shell_complete=rule_names, help="Only this rule.")
 @dialect
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def command(
