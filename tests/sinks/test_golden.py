@@ -140,6 +140,20 @@ def test_as_it_was_read_and_found_good(name: str, sink: str) -> None:
     assert shown == path.read_text()
 
 
+def test_what_happened_is_said_with_its_days_and_dates() -> None:
+    pushes = [
+        {"on": "2026-07-23", "before": "2026-08-31", "after": "2026-09-17", "days": 17},
+        {"on": "2026-09-17", "before": "none", "after": "2026-09-18", "days": 1},
+    ]
+    evidence = {"before": "2026-08-31", "after": "2026-09-18", "pushes": pushes, "acts": [{"when": "2026-09-17"}]}
+    first, second = layout(AlertCard(read_alert(alert_record(evidence=evidence))), zone="UTC").lines
+    assert first == "31 Aug 2026 to 18 Sep 2026."
+    assert second == (
+        "Pushes: 23 Jul 2026, 31 Aug 2026 to 17 Sep 2026, 17 days; 17 Sep 2026, none to 18 Sep 2026, 1 day."
+        " Acts: 17 Sep 2026."
+    )
+
+
 @pytest.mark.parametrize("name", ["digest", "call"])
 @pytest.mark.parametrize("sink", SINKS)
 def test_each_deal_in_a_digest_leads_to_its_page(name: str, sink: str) -> None:

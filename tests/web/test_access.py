@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
 from told import alert_record
+from wellwon.cli import cli
 from wellwon.deliver.items import Alert, read_alert
 from wellwon.policy import load_policy
 from wellwon.policy.people import load_people
@@ -145,3 +147,11 @@ def test_a_token_opens_as_a_header_and_as_a_session_that_ends() -> None:
         access(replace(OPEN, web_token=TOKEN + "new")).identify(None, {}, session, 1_000)
     with pytest.raises(Unknown):
         door.identify(None, {"Authorization": "Bearer wrong", "X-Forwarded-Email": "ops@example.com"}, "", 0)
+
+
+def test_whether_it_may_be_reached_is_said_before_anything_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"WELLWON_WEB": "0.0.0.0:8080", "WELLWON_KAFKA": "localhost:9"}.items():
+        monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(cli, ["web"])
+    assert isinstance(result.exception, SettingsError), "and not that Kafka is away"
+    assert "nothing says who looks" in str(result.exception)

@@ -38,7 +38,7 @@ def setup(system: str, dry_run: bool) -> None:
     from wellwon.runtime import crm_systems
     from wellwon.runtime.settings import Settings
 
-    settings = Settings.from_environment()
+    settings = Settings.from_environment(broker=False)
     if system == "hubspot":
         asyncio.run(_hubspot(crm_systems.hubspot(settings), dry_run))
     else:

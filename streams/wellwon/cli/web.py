@@ -14,13 +14,17 @@ def command() -> None:
     of a worker on the same machine.
     """
     from wellwon.cli.broker import must_answer
+    from wellwon.runtime.directory_files import read_directory
     from wellwon.runtime.serving import leave
     from wellwon.runtime.settings import Settings
+    from wellwon.web.access import Access
     from wellwon.web.run import run
 
     settings = Settings.from_environment()
     for line in Settings.unknown():
         click.echo(f"warning: {line}", err=True)
+    directory = read_directory(settings)
+    Access(settings, directory.people, directory.policy)  # whether it may be reached is said first, broker or none
     must_answer(settings)
     if not settings.page:
         click.echo(f"The page is at http://{settings.web}", err=True)

@@ -205,8 +205,11 @@ class Settings:
     kafka_key: Path | None = _setting(None, "the key of this client's certificate (PEM)", _file)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read and check everything. Raises SettingsError with one line for each thing that is wrong."""
+    def from_environment(cls, environment: Mapping[str, str] | None = None, *, broker: bool = True) -> Settings:
+        """Read and check everything. Raises SettingsError with one line for each thing that is wrong.
+
+        ``broker``: whether Kafka is needed at all.
+        """
         source = os.environ if environment is None else environment
         values: dict[str, Any] = {}
         wrong: list[str] = []
@@ -221,7 +224,7 @@ class Settings:
                 except ValueError as error:
                     shown = "***" if item.metadata["secret"] else repr(text)
                     wrong.append(f"{name}={shown}: expected {error} ({item.metadata['doc']})")
-            elif item.metadata["required"]:
+            elif item.metadata["required"] and broker:
                 wrong.append(f"{name} is not set: {item.metadata['doc']}")
         security = values.get("kafka_security", "plaintext")
         if security.startswith("sasl"):

@@ -68,7 +68,7 @@ def what_changed(alert: Alert, zone: str) -> str:
     parts = []
     before, after = evidence.get("before"), evidence.get("after")
     if before is not None and after is not None:
-        parts.append(f"{clean(before, 80)} to {clean(after, 80)}")
+        parts.append(_move(before, after, zone))
     if isinstance(when := evidence.get("when"), str):
         parts.append(_moment(when, zone))
     writer = evidence.get("writer")
@@ -116,9 +116,26 @@ def _money(value: Any, currency: str | None) -> str:
         return clean(value, 40)
 
 
+def _move(before: Any, after: Any, zone: str) -> str:
+    return f"{clean(_item(before, zone), 80)} to {clean(_item(after, zone), 80)}"
+
+
+def _step(about: dict[str, Any], zone: str) -> str:
+    """One of several things that happened: ``23 Jul 2026, 31 Aug 2026 to 17 Sep 2026, 17 days``."""
+    said = []
+    for key, value in about.items():
+        if key == "before" and "after" in about:
+            said.append(_move(value, about["after"], zone))
+        elif key == "days" and isinstance(value, int):
+            said.append(f"{value} day{'s' * (abs(value) != 1)}")
+        elif value is not None and not (key == "after" and "before" in about):
+            said.append(_item(value, zone))
+    return ", ".join(said)
+
+
 def _item(value: Any, zone: str) -> str:
     if isinstance(value, dict):
-        return ", ".join(_item(one, zone) for one in value.values() if one is not None)
+        return _step(value, zone)
     if isinstance(value, str) and _INSTANT.fullmatch(value):
         return _moment(value, zone)
     if isinstance(value, str) and _DATE.fullmatch(value):
