@@ -45,6 +45,11 @@ def test_hubspot_setup_says_first_what_it_would_make(stack: ExitStack, monkeypat
     assert CliRunner().invoke(command, ["setup", "hubspot"]).output == "hubspot: every property is there\n"
 
 
+def test_what_hubspot_needs_is_said_simplest_first() -> None:
+    said = CliRunner().invoke(command, ["setup", "hubspot", "--dry-run"])
+    assert str(said.exception).startswith("WELLWON_CRM_HUBSPOT_TOKEN (or WELLWON_CRM_HUBSPOT_TOKEN_FILE) is not set")
+
+
 def test_a_refused_token_is_said(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     server = stack.enter_context(running(hubspot_api.hubspot(hubspot_api.Account())))
     monkeypatch.setenv("WELLWON_HUBSPOT_API", server.url)

@@ -95,6 +95,11 @@ def hubspot(settings: Settings, environment: Mapping[str, str] | None = None) ->
         "CLIENT_ID": "the app's client id",
         "CLIENT_SECRET": "its client secret",
     }
+    if all(secret(f"{VARIABLE}HUBSPOT_{name}", environment) is None for name in names):
+        raise SettingsError(
+            f"{VARIABLE}HUBSPOT_TOKEN (or {VARIABLE}HUBSPOT_TOKEN{FILE}) is not set: a private app's token;"
+            f" or, of an app, {VARIABLE}HUBSPOT_REFRESH_TOKEN, ..._CLIENT_ID and ..._CLIENT_SECRET"
+        )
     read = _needed(HUBSPOT, names, environment)
 
     def grant() -> dict[str, str]:

@@ -218,6 +218,7 @@ class Deliver(Member):
         if self.desk is None or self.failure is not None:
             return
         try:
+            self._awake()
             refused = writer.settle(self.desk, outcomes, self.now())
             letters = [self._dead_letter(letter, f"{deadletters.SINK}{writer.system}", 0) for letter in refused]
             self._flush(urgent=letters)
@@ -342,6 +343,7 @@ class Deliver(Member):
     async def observing(self) -> None:
         """Update the gauges every second, and take up a policy or a file of people that was edited."""
         while True:
+            self._awake()  # while the facts of a week are read, nothing else may say that the loop runs
             if (sources := modified(self.settings)) != self._sources:
                 self._sources = sources
                 self._take_up()
