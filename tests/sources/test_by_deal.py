@@ -87,6 +87,14 @@ def test_a_quote_that_is_missing(tmp_path: Path) -> None:
     assert "a quote missing" in detail
 
 
+def test_custom_fields_that_differ_by_an_underscore_are_two(tmp_path: Path) -> None:
+    header = HEADER.rstrip() + ",net_suite_id_c,netsuite_id_c\n"
+    told = Told(tmp_path, written(tmp_path, header + "".join(f"{row},1,2\n" for row in ROWS.splitlines())))
+    assert set(told.deals) == {"d1", "d2"}
+    with pytest.raises(NotATable, match="columns with the same name: net_suite_id_c, net_suite_id_c"):
+        Told(tmp_path, written(tmp_path, header.replace("netsuite", "net_suite")))
+
+
 def test_bytes_of_another_encoding_are_read_and_told(tmp_path: Path) -> None:
     mixed = HEADER.encode() + ROWS.replace("Prospecting,5000", "Proposé,5000").encode("cp1252")
     told = Told(tmp_path, written(tmp_path, mixed))

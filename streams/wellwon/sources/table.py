@@ -112,13 +112,28 @@ def plain(name: str) -> str:
 
 
 def plain_columns(header: Sequence[str], file: str) -> tuple[str, ...]:
-    """The header's plain names. Raises `NotATable` where two are the same."""
+    """The header's plain names. Raises `NotATable` where two are the same.
+
+    Custom fields of a warehouse that differ by an underscore only (``net_suite_id_c``, ``netsuite_id_c``) are two, and
+    keep it: no field that wellwon knows is called so.
+    """
     columns = tuple(plain(name) for name in header)
     doubled = {name for name in columns if name and columns.count(name) > 1}
+    spelled = [name.strip().lower() for name in header]
+    apart = {name for name in doubled if _are_custom(columns, spelled, name)}
+    if apart:
+        columns = tuple(text if name in apart else name for name, text in zip(columns, spelled, strict=True))
+        doubled -= apart
     if doubled:
         twice = ", ".join(name for name in header if plain(name) in doubled)
         raise NotATable(f"{file}:1: columns with the same name: {twice}. Remove or rename one")
     return columns
+
+
+def _are_custom(columns: Sequence[str], spelled: Sequence[str], doubled: str) -> bool:
+    """Whether the columns of a plain name are all custom fields, each spelled in its own way."""
+    these = [text for name, text in zip(columns, spelled, strict=True) if name == doubled]
+    return all(text.endswith("_c") for text in these) and len(set(these)) == len(these)
 
 
 def has(table: Table, *columns: str) -> bool:

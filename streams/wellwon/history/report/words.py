@@ -11,7 +11,7 @@ from wellwon.history.course import LOST, SLIPPED, WON
 from wellwon.history.forecast import Borrowing
 from wellwon.history.group_counts import GroupResult
 from wellwon.history.interval import MIN_N, Ratio, Share
-from wellwon.history.money import said_all
+from wellwon.history.money import Money, said_all
 from wellwon.history.retention import CHURNED
 from wellwon.history.stats import ANY, DATA, INSUFFICIENT, LESS, MORE, Backtest, RuleResult
 
@@ -187,15 +187,20 @@ def calls_said(backtest: Backtest) -> Iterator[tuple[str, str]]:
     if calls.wins >= MIN_N:
         yield (
             "Sandbagging",
-            f"{between(Share.of(calls.uncalled, calls.wins))} of {calls.wins:,} wins were never in Commit or Best Case "
-            f"({said_all(calls.uncalled_value)}).",
+            f"{between(Share.of(calls.uncalled, calls.wins))} of {calls.wins:,} wins were never in Commit or Best Case"
+            f"{_worth(calls.uncalled_value)}.",
         )
     if calls.committed >= MIN_N:
         yield (
             "Over-calling",
             f"{between(Share.of(calls.overcalled, calls.committed))} of {calls.committed:,} closed deals that were "
-            f"ever in Commit were lost ({said_all(calls.overcalled_value)}).",
+            f"ever in Commit were lost{_worth(calls.overcalled_value)}.",
         )
+
+
+def _worth(value: Money) -> str:
+    """What deals come to, behind their number; nothing where no amount is known, or there are none."""
+    return f" ({said_all(value)})" if any(value.values()) else ""
 
 
 def group_messages(backtest: Backtest, group: GroupResult) -> str:
