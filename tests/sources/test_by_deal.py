@@ -95,6 +95,16 @@ def test_custom_fields_that_differ_by_an_underscore_are_two(tmp_path: Path) -> N
         Told(tmp_path, written(tmp_path, header.replace("netsuite", "net_suite")))
 
 
+def test_every_file_that_is_none_is_named(tmp_path: Path) -> None:
+    files = [
+        written(tmp_path, HEADER + ROWS),
+        written(tmp_path, "id,who\n", "a.csv"),
+        written(tmp_path, "x,y\n", "b.csv"),
+    ]
+    with pytest.raises(NotATable, match=r"a\.csv:1: no columns .*leave it out(.|\n)*b\.csv:1: no columns"):
+        Told(tmp_path, *files)
+
+
 def test_bytes_of_another_encoding_are_read_and_told(tmp_path: Path) -> None:
     mixed = HEADER.encode() + ROWS.replace("Prospecting,5000", "Proposé,5000").encode("cp1252")
     told = Told(tmp_path, written(tmp_path, mixed))

@@ -8,7 +8,7 @@ import pytest
 
 from wellwon.core.units import format_instant, parse_date
 from wellwon.sources.dates import DateReader
-from wellwon.sources.table import number
+from wellwon.sources.numbers import number
 
 
 @pytest.mark.parametrize(

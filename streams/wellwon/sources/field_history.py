@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from wellwon.sources.change import Ignored, Rejected
@@ -22,7 +23,7 @@ from wellwon.sources.history import (
     user_id,
 )
 from wellwon.sources.mapping import SourceView
-from wellwon.sources.stage_history import Description, found, is_description, no_history
+from wellwon.sources.stage_history import Description, every, found, is_description, no_history
 from wellwon.sources.story import Story
 from wellwon.sources.table import Cells, NotATable, Table, has, plain
 from wellwon.sources.told import Save, Told
@@ -53,7 +54,9 @@ class FieldHistory:
             raise NotATable(no_history(tables, needed))
         return [
             *(Description(number, table, fields, options) for number, table in enumerate(deals)),
-            *(_History(number, table, fields, options) for number, table in enumerate(histories, len(deals))),
+            *every(
+                partial(_History, number, table, fields, options) for number, table in enumerate(histories, len(deals))
+            ),
         ]
 
     def tell(

@@ -18,7 +18,8 @@ from wellwon.core.wire import TEXT_KEPT, is_identifier
 from wellwon.sources.change import Ignored, Rejected
 from wellwon.sources.dates import DateReader
 from wellwon.sources.mapping import READ, SourceView, read, salesforce_id
-from wellwon.sources.table import Cells, Table, joined, number, plain
+from wellwon.sources.numbers import number
+from wellwon.sources.table import Cells, Table, joined, plain
 from wellwon.sources.told import Told
 
 DATES: Final = frozenset(("close_date", "buyer_confirmed_date"))

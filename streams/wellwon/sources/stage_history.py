@@ -7,7 +7,8 @@ Opportunity itself, given with the history, adds what has no history: names, own
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, Final
@@ -73,7 +74,9 @@ class StageHistory:
             raise NotATable(no_history(tables, "OpportunityHistory (OpportunityId, CreatedDate, StageName)"))
         return [
             *(Description(number, table, fields, options) for number, table in enumerate(deals)),
-            *(_History(number, table, fields, options) for number, table in enumerate(histories, len(deals))),
+            *every(
+                partial(_History, number, table, fields, options) for number, table in enumerate(histories, len(deals))
+            ),
         ]
 
     def tell(
@@ -125,6 +128,19 @@ class StageHistory:
         if deleted:
             # The export tells that the deal is in the recycle bin; the last touch of its rows is the best known time.
             yield story.deleted(max(deleted, *(entry.at for entry in rows.values())), f"sfh:{deal}")
+
+
+def every(makers: Iterable[Callable[[], Layout]]) -> list[Layout]:
+    """The layouts that are made. Raises `NotATable` with what is wrong with any of the files."""
+    made, wrong = list[Layout](), list[str]()
+    for make in makers:
+        try:
+            made.append(make())
+        except NotATable as error:
+            wrong.append(str(error))
+    if wrong:
+        raise NotATable("\n".join(wrong))
+    return made
 
 
 def is_description(table: Table) -> bool:
