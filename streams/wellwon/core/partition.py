@@ -18,7 +18,17 @@ from wellwon.core.model import Ruleset
 from wellwon.core.outcome import CHANGE, CLOCK, POLICY, Outcomes
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import Finding
-from wellwon.core.state import CONTROL_KEY, PREFIX, Held, State, count_open, decode_control, encode_control, kept_state
+from wellwon.core.state import (
+    CONTROL_KEY,
+    PREFIX,
+    Held,
+    State,
+    count_open,
+    decode_control,
+    encode_control,
+    kept_state,
+    wake_times,
+)
 from wellwon.core.stored import Control
 from wellwon.core.units import DAY, format_instant
 from wellwon.core.wakes import Wakes
@@ -113,10 +123,11 @@ class Partition:
                 self._use(saved.policy)
             if saved.policy_spreads:
                 self._policy_queue = self._deals()
-        deals = [(key, value) for key, value in self._store.items() if key[:1] != b"\0"]
-        self.open_findings = count_open(value for _, value in deals)
-        wakes = ((PREFIX.unpack_from(value)[4], key) for key, value in deals)
-        self._wakes = Wakes(wake for wake in wakes if wake[0] >= 0)
+            del self._store[CONTROL_KEY]
+        self.open_findings = count_open(self._store.values())
+        self._wakes = Wakes(zip(wake_times(self._store.values()), self._store, strict=True))
+        if control is not None:
+            self._store[CONTROL_KEY] = control
 
     def _deals(self) -> list[bytes]:
         return [key for key in self._store if key[:1] != b"\0"]

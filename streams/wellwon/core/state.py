@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from wellwon.core import stored
@@ -84,6 +85,9 @@ def new_state() -> State:
 VERSION: Final = 1
 PREFIX: Final = struct.Struct(">BIIqq")
 """Version, epoch, generation, source offset, wake_at: readable without decoding the rest."""
+
+
+_WAKE_AT: Final = struct.Struct(">q")
 
 
 class Prefix(NamedTuple):
@@ -201,6 +205,11 @@ def read_prefix(value: bytes) -> Prefix:
             f"the state changelog holds version {value[0]}, this wellwon reads up to {VERSION}: run the newer version"
         )
     return Prefix(*PREFIX.unpack_from(value))
+
+
+def wake_times(values: Iterable[bytes]) -> Iterator[int]:
+    """When each of these stored states wakes, -1 for never."""
+    return (wake_at for (wake_at,) in map(_WAKE_AT.unpack_from, values, repeat(PREFIX.size - _WAKE_AT.size)))
 
 
 CONTROL_KEY: Final = b"\0control"

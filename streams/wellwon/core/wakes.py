@@ -7,6 +7,7 @@ what is noted already, and a deal that turns out to wake later when its instant 
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -22,9 +23,12 @@ class Wakes:
     __slots__ = ("_far", "_grains", "_near", "_reached")
 
     def __init__(self, noted: Iterable[tuple[int, bytes]] = ()) -> None:
-        self._far: dict[int, list[bytes]] = {}
+        """``noted``: when each deal wakes, -1 for never."""
+        far: defaultdict[int, list[bytes]] = defaultdict(list)
         for wake_at, key in noted:
-            self._far.setdefault(wake_at // GRAIN, []).append(key)
+            if wake_at >= 0:
+                far[wake_at // GRAIN].append(key)
+        self._far: dict[int, list[bytes]] = dict(far)
         self._grains = sorted(self._far)
         self._near: list[tuple[int, bytes]] = []
         """The minutes that a clock has reached, in exact order."""
