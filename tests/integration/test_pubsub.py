@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -167,6 +168,22 @@ def test_a_stream_that_breaks_off_is_taken_up_where_it_was(settings: Settings, b
     assert sum(len(normaliser.feed(orjson.dumps(event), AT)) for event in raw(settings)) >= 100
     assert normaliser.counts["duplicate"] == len(found) - 100
     assert [preset for preset, _ in bus.presets[1:]] == [api.CUSTOM] * 5
+
+
+def test_a_first_stream_that_breaks_before_anything_was_heard_loses_nothing(settings: Settings, bus: Bus) -> None:
+    began = time.time_ns() // 1_000_000
+    bus.trouble = ["silent", None]
+
+    def meanwhile() -> bool:
+        if len(bus.presets) == 1 and not bus.events:
+            saves(bus, range(1))  # the stream that is there is as good as dead
+        return position(settings) is not None
+
+    follow(settings, bus, meanwhile, silent_s=1.0)
+    assert raw(settings) == [], "both streams began with what comes"
+    asked = [orjson.loads(message.value()) for message in read(settings, topics.REREADS)]
+    assert [one["entity"] for one in asked] == ["Opportunity", "OpportunityLineItem"]
+    assert all(began - 60_000 <= parse_instant(one["since"]) <= began + 60_000 for one in asked)
 
 
 def test_silence_is_no_loss_of_the_place(settings: Settings, bus: Bus) -> None:

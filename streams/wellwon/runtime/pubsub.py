@@ -21,7 +21,7 @@ from confluent_kafka import KafkaException
 from kafka.errors import KafkaError
 
 from wellwon.core.output import DeadLetter
-from wellwon.core.units import HOUR
+from wellwon.core.units import HOUR, MINUTE
 from wellwon.runtime import deadletters, topics
 from wellwon.runtime import pubsub_api as api
 from wellwon.runtime.ingest_metrics import SubscriberMetrics
@@ -99,6 +99,8 @@ class Subscriber:
         self._position: Position | None = None
         self._from_start = False
         """Whether to begin with the oldest event that Salesforce keeps."""
+        self._placeless: list[int] = []
+        """When streams began that nothing was heard on while no place was known, epoch milliseconds."""
         self._failures = 0
         self.subscribed = False
 
@@ -142,6 +144,8 @@ class Subscriber:
         )(metadata=await self._metadata())
         try:
             await call.write(self._first())
+            if self._position is None:
+                self._placeless.append(time.time_ns() // 1_000_000)
             # Counted here: several answers may be on their way, and what each says of the rest is of when it was sent.
             outstanding = OUTSTANDING
             while (response := await asyncio.wait_for(call.read(), self._silent_s)) is not grpc.aio.EOF:
@@ -184,6 +188,9 @@ class Subscriber:
                 records.append(self._letter(one.event, error))
                 self._metrics.events.labels("undecodable").inc()
         await self._write(records)
+        if len(self._placeless) > 1:  # an earlier stream broke off, and there was no place to come back to
+            await self._ask_again(self._placeless[0] - MINUTE, "first-stream-broke")
+        self._placeless.clear()
         latest = response.events[-1].replay_id if response.events else response.latest_replay_id
         if latest:
             self._position = Position(self._channel_name, latest, time.time_ns() // 1_000_000)
@@ -235,11 +242,14 @@ class Subscriber:
             "Salesforce does not know any more how far its events were read, what is missing is read again: %s", why
         )
         self._metrics.lost.inc()
-        now = time.time_ns() // 1_000_000
-        since = self._position.at - LOST_MARGIN_MS
-        lost = [Reread(entity, SOURCE, now, "replay-lost", "", since=since) for entity in (OPPORTUNITY, LINE_ITEM)]
-        await self._write([(topics.REREADS, one.entity.encode(), orjson.dumps(one.event())) for one in lost])
+        await self._ask_again(self._position.at - LOST_MARGIN_MS, "replay-lost")
         self._from_start = True
+
+    async def _ask_again(self, since: int, reason: str) -> None:
+        """Ask for what was saved since an instant (epoch ms)."""
+        now = time.time_ns() // 1_000_000
+        lost = [Reread(entity, SOURCE, now, reason, "", since=since) for entity in (OPPORTUNITY, LINE_ITEM)]
+        await self._write([(topics.REREADS, one.entity.encode(), orjson.dumps(one.event())) for one in lost])
 
     # --- calls ------------------------------------------------------------------------------------------------
 
