@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from wellwon.cli import COMMANDS, UNLISTED
+from wellwon.cli import COMMANDS, UNLISTED, cli
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -41,6 +43,27 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_commands_exist(page: Path) -> None:
     used = {found for line in code(page) for found in re.findall(r"(?:^|[|$/=] ?|\d )wellwon ([a-z][a-z-]+)", line)}
     assert used <= COMMANDS.keys() | UNLISTED.keys()
+
+
+def typed(line: str) -> Iterator[list[str]]:
+    """The words behind `wellwon` in each command of a line, without what is said about it."""
+    for found in re.findall(r"(?:^|[|$/=] ?|\d |-- )wellwon ((?:[^|&;<>\"'(]|\"[^\"]*\")*)", line):
+        yield re.split(r"\s{2,}|\s#", found)[0].split()
+
+
+@pages
+def test_options_exist(page: Path) -> None:
+    for line in code(page):
+        for words in typed(line):
+            command: click.Command = cli
+            while words and isinstance(command, click.Group):
+                found = command.get_command(click.Context(command), words[0])
+                if found is None:
+                    break
+                command, words = found, words[1:]
+            known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+            used = {word.partition("=")[0] for word in words if re.match(r"--\w", word)}
+            assert used <= known, line
 
 
 @pages
