@@ -96,6 +96,19 @@ def test_no_two_alerts_silence_each_other() -> None:
         assert first not in reached
 
 
+def test_a_warning_silences_nothing_that_somebody_is_woken_by() -> None:
+    for rule in yaml.safe_load(ROUTES.read_text())["inhibit_rules"]:
+        severities = [
+            {
+                ALERTS[name]["labels"]["severity"]
+                for matcher in rule[side]
+                for name in matcher.partition("=")[2].strip('~"').split("|")
+            }
+            for side in ("source_matchers", "target_matchers")
+        ]
+        assert severities[0] == {"critical"} or severities[1] == {"warning"}
+
+
 def test_operators_hear_of_the_processor_only() -> None:
     """What holds for deals is told by deliver, to whom it concerns."""
     text = "".join(alert["expr"] for alert in ALERTS.values())
