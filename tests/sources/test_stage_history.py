@@ -258,6 +258,7 @@ def test_lines_are_counted_through_texts_with_line_ends() -> None:
         (b"\x1f\x8b\x08\x08abc", "it is compressed .gzip.: unpack it first"),
         (b"PK\x03\x04\x14\0", "it is an Excel workbook or a zip archive: save the sheet as CSV"),
         (b"OpportunityId,CreatedDate\n", "no column that a field is mapped to"),
+        (b"Id,OpportunityId,CreatedDate,Name,UnitPrice\n", "no column that a field is mapped to .*: leave it out"),
         (b"OpportunityId,CreatedDate,Field,OldValue,NewValue\n", "use salesforce-field-history"),
         (b"OpportunityId,CreatedDate,StageName,Stage Name\n", "columns with the same name: StageName, Stage Name"),
         (

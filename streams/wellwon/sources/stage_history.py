@@ -44,6 +44,8 @@ _LATER: Final = ("prevforecastupdate", "prevopportunitystageupdate")
 NO_DESCRIPTION: Final = frozenset(("stage", "amount", "close_date", "forecast_category", "next_step"))
 """Fields whose history is told: what a file of Opportunity says of them is only how they ended."""
 _FACTS: Final = {"isclosed": "is_closed", "iswon": "is_won"}
+_TOLD: Final = frozenset(("stage", "amount", "close_date", "forecast_category"))
+"""What a history of a deal tells; a table without any of these is another one."""
 _A_DAY: Final = 86_400_000
 
 _Made = tuple[int, Table, dict[str, str], Options]
@@ -208,8 +210,11 @@ class _History:
         ]
         if self._versions:  # who closed it says so himself, whatever the policy calls the stages
             columns += [(place, ours) for name, ours in _FACTS.items() if (place := find.place(name)) >= 0]
-        if not columns:
-            raise NotATable(f"{table.file}:1: no column that a field is mapped to (StageName, CloseDate)")
+        if _TOLD.isdisjoint(ours for _, ours in columns):  # line items have an opportunity and a date as well
+            raise NotATable(
+                f"{table.file}:1: no column that a field is mapped to (StageName, Amount, CloseDate): leave it out; "
+                f"{found(table)}"
+            )
         self.fields = tuple(ours for _, ours in columns)
         self._columns = columns
         before = [(place, ours) for name, ours in _BEFORE.items() if (place := find.place(name)) >= 0]
