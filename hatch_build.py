@@ -20,7 +20,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-NOT_COMPILED = {"__init__", "envelope", "facts", "group", "moves", "norms", "rollup", "stored", "tallies", "timeline"}
+NOT_COMPILED = {"__init__", "envelope", "facts", "moves", "norms", "rollup", "stored", "tallies", "timeline"}
 """Of the core: modules of msgspec's structs, whose annotations mypyc does not keep; what travels between processes; the
 rollup, which is asked once an hour; and the language of the tests."""
 

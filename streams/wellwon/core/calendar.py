@@ -1,8 +1,8 @@
 """The organisation's fiscal periods, in its time zone.
 
-Every boundary is computed when the calendar is made; a question is one bisection over integers. Days are day numbers
-(days since 1970-01-01), instants are epoch milliseconds UTC. Every date and every instant that `units` reads has its
-period, in every zone; what lies further out is a ValueError that says so.
+Every boundary is computed when the calendar is made: a question is a look into a list of days. Days
+are day numbers (days since 1970-01-01), instants are epoch milliseconds UTC. Every date and every instant that `units`
+reads has its period, in every zone; what lies further out is a ValueError that says so.
 
 Labels: a fiscal year is named after the calendar year in which it ends, so that with `start_month` 2 the quarter from
 November 2026 is `2027-Q4`. Calendar months keep their own name (`2026-11`); months made of weeks are numbered within
@@ -11,7 +11,6 @@ the fiscal year (`2027-M10`).
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -51,10 +50,11 @@ class FiscalCalendar:
     """Which fiscal period a day or an instant falls in. Immutable, safe to share between threads."""
 
     __slots__ = (
-        "_day_starts",
+        "_by_day",
         "_end_at",
         "_end_day",
-        "_instant_starts",
+        "_first_at",
+        "_first_day",
         "_periods",
         "_today",
         "_zone",
@@ -136,8 +136,12 @@ class FiscalCalendar:
             Period(index, label, start, following - 1, place.midnight(start), place.midnight(following))
             for (index, label, start), (_, _, following) in pairwise(starts)
         )
-        self._day_starts = tuple(period.start_day for period in self._periods)
-        self._instant_starts = tuple(period.start_at for period in self._periods)
+        self._first_day = self._periods[0].start_day
+        self._by_day: list[Period] = []
+        """The period of each day from the first on: rules ask for it more often than for anything else."""
+        for period in self._periods:
+            self._by_day += [period] * (period.end_day - period.start_day + 1)
+        self._first_at = self._periods[0].start_at
         self._end_day = self._periods[-1].end_day
         self._end_at = self._periods[-1].end_at
         self._today = (0, 0, 0, self._periods[0])
@@ -149,8 +153,8 @@ class FiscalCalendar:
 
     def period_of_day(self, day: int) -> Period:
         """The period that a day belongs to. ValueError for a day outside the calendar."""
-        if self._day_starts[0] <= day <= self._end_day:
-            return self._periods[bisect_right(self._day_starts, day) - 1]
+        if self._first_day <= day <= self._end_day:
+            return self._by_day[day - self._first_day]
         raise _out_of_range(name_of(day))
 
     def today(self, at: int) -> tuple[int, Period]:
@@ -167,8 +171,8 @@ class FiscalCalendar:
 
     def period_of(self, at: int) -> Period:
         """The period that an instant (ms) falls in, in the calendar's zone. ValueError outside the calendar."""
-        if self._instant_starts[0] <= at < self._end_at:
-            return self._periods[bisect_right(self._instant_starts, at) - 1]
+        if self._first_at <= at < self._end_at:
+            return self._by_day[self.local_day(at) - self._first_day]
         raise _out_of_range(f"instant {at} ms")
 
     @staticmethod

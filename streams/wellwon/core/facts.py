@@ -14,23 +14,15 @@ from typing import Annotated, Final
 import msgspec
 
 from wellwon.core import items
-from wellwon.core.engine import deal_type_of
 from wellwon.core.items import PolicyRecord
-from wellwon.core.model import OPEN, Ruleset
-from wellwon.core.moves import COUNTS
 from wellwon.core.rule import AMOUNT, DATE, OWNER, PRICE, STATUS
-from wellwon.core.state import State
-from wellwon.core.units import DAY, parse_instant
-from wellwon.core.win import is_won
+from wellwon.core.units import parse_instant
 
 FACTS_SCHEMA: Final = "facts.v1"
 MARK: Final = "mark"
 DEALS: Final = "deals"
 BATCH_BYTES: Final = 1_000_000
 """A longer batch is told in two records: what brokers and clients take of old."""
-
-MOVES_DAYS: Final = 100
-"""Moves of the close date older than this are left out: two periods back nothing is counted any more."""
 
 COUNTED_OPEN: Final = DATE | AMOUNT | OWNER | STATUS
 """Parts of an open deal that a rollup counts."""
@@ -123,40 +115,6 @@ class _Policy(msgspec.Struct, tag_field="kind", tag=items.POLICY, frozen=True):
 # --- writing --------------------------------------------------------------------------------------------------
 
 _encode: Final = msgspec.json.Encoder().encode
-
-
-def fact_of(key: bytes, state: State, ruleset: Ruleset, offset: int, *, refolded: bool) -> Fact:
-    """How a deal stands, after the change at an offset of its partition of the log."""
-    deal, at = state.now, state.at
-    since = at - MOVES_DAYS * DAY
-    owned_at = deal.owners[-1].at if deal.owners else 0
-    return Fact(
-        key.decode(),
-        at,
-        offset,
-        deal.name,
-        deal.owner,
-        deal.labels.get(ruleset.team_label, "") if ruleset.team_label else "",
-        state.segment,
-        deal.pipeline,
-        deal_type_of(deal, ruleset),
-        deal.currency,
-        deal.annual_amount,
-        deal.discount,
-        deal.status,
-        deal.first_at,
-        0 if deal.status == OPEN else deal.closed_at,
-        deal.won_at if is_won(deal) else 0,
-        deal.close_date,
-        tuple(
-            [
-                Redated(move.at, move.old, move.new, move.why == COUNTS, move.own and move.at >= owned_at)
-                for move in deal.dates
-                if move.at >= since and move.old is not None
-            ]
-        ),
-        refolded,
-    )
 
 
 def encode_facts(facts: Sequence[Fact], partition: int) -> Iterator[bytes]:

@@ -8,11 +8,12 @@ from wellwon.core import lifecycle, records
 from wellwon.core.counting import count_concession, count_push, count_transitions
 from wellwon.core.engine import APPLIED, Step, ask_all, deal_type_of
 from wellwon.core.exemption import exempted
-from wellwon.core.facts import COUNTED_CLOSED, COUNTED_OPEN, fact_of
+from wellwon.core.facts import COUNTED_CLOSED, COUNTED_OPEN
 from wellwon.core.items import LINE_ITEM
 from wellwon.core.model import DELETED, OPEN, WON, Ruleset
 from wellwon.core.output import Output, bump
 from wellwon.core.rule import DATE, Finding
+from wellwon.core.stance import fact_of
 from wellwon.core.state import State
 from wellwon.core.stored import AlertState, WinState
 from wellwon.core.units import HOUR

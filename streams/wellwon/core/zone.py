@@ -1,7 +1,7 @@
 """Local days of a time zone: which day an instant falls on, and when a day begins.
 
 Instants are epoch milliseconds UTC, days are day numbers (days since 1970-01-01). The zone's offsets are read once
-into two sorted lists; an answer is one bisection, without datetime or zoneinfo.
+into sorted lists; an answer is a look into them, without datetime or zoneinfo.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Zone:
     one does.
     """
 
-    __slots__ = ("_first_at", "_last_at", "_offsets", "_starts", "_wall_ends", "name")
+    __slots__ = ("_first_at", "_last_at", "_offsets", "_piece_of", "_starts", "_wall_ends", "name")
 
     def __init__(self, name: str) -> None:
         """Raises ValueError for a name that the IANA database does not have."""
         self.name = name
-        self._starts, self._offsets = _pieces(name)
+        self._starts, self._offsets, self._piece_of = _pieces(name)
         self._first_at = self._starts[0]
         self._last_at = _at(datetime(_LAST_YEAR + 1, 1, 1, tzinfo=UTC))
         ends = (*self._starts[1:], self._last_at)
@@ -53,7 +53,10 @@ class Zone:
     def local_day(self, at: int) -> int:
         """Day number that the zone's calendar shows at the instant `at` (ms). ValueError outside 1988..2102."""
         if self._first_at <= at < self._last_at:
-            return (at + self._offsets[bisect_right(self._starts, at) - 1]) // DAY
+            piece = self._piece_of[(at - self._first_at) // DAY]
+            if at < self._starts[piece]:
+                piece -= 1
+            return (at + self._offsets[piece]) // DAY
         raise ValueError(f"instant {at} ms is outside the years {_FIRST_YEAR} to {_LAST_YEAR}")
 
     def midnight(self, day: int) -> int:
@@ -70,8 +73,8 @@ def _at(moment: datetime) -> int:
 
 
 @cache
-def _pieces(name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Instants from which the zone keeps an offset, and the offsets, in ms."""
+def _pieces(name: str) -> tuple[tuple[int, ...], tuple[int, ...], list[int]]:
+    """Instants from which the zone keeps an offset, and the offsets, in ms; of each UTC day, the place of its last."""
     try:
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a directory of the database, such as "Europe"
@@ -103,4 +106,8 @@ def _pieces(name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
             offsets.append(following)
             current = following
         here = there
-    return tuple(starts), tuple(offsets)
+    piece_of: list[int] = []
+    for piece, until in enumerate((*starts[1:], _at(end))):
+        # The day in which the next offset begins ends with that one: no day has two such instants.
+        piece_of += [piece] * ((until - starts[0]) // DAY - len(piece_of))
+    return tuple(starts), tuple(offsets), piece_of

@@ -18,10 +18,11 @@ from typing import Any, Final, NamedTuple
 
 from wellwon.core.calendar import Period
 from wellwon.core.exemption import uncounted
-from wellwon.core.facts import Fact, fact_of
+from wellwon.core.facts import Fact
 from wellwon.core.group import PeriodView, subjects_of
 from wellwon.core.model import OPEN, Ruleset
 from wellwon.core.rule import OWNER_SUBJECT, TEAM_SUBJECT
+from wellwon.core.stance import fact_of
 from wellwon.core.state import State
 
 BUCKETS: Final = 8
@@ -138,5 +139,5 @@ class GroupFacts:
         """Put on disk what was noted since this was asked last."""
         for (period, bucket), noted in self._noted.items():
             with (self._folder / f"groups-{period}-{bucket}-{os.getpid()}").open("ab") as out:
-                pickle.dump(noted, out, pickle.HIGHEST_PROTOCOL)
+                pickle.dump([tuple(one) for one in noted], out, pickle.HIGHEST_PROTOCOL)
         self._noted.clear()

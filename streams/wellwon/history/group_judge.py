@@ -24,7 +24,7 @@ def noted(folder: Path, period: int, bucket: int) -> dict[str, list[Counted]]:
     for file in sorted(folder.glob(f"groups-{period}-{bucket}-*")):
         with file.open("rb") as stored:
             while stored.peek(1):
-                for one in pickle.load(stored):
+                for one in map(Counted._make, pickle.load(stored)):
                     found.setdefault(one.subject, []).append(one)
     for some in found.values():
         some.sort(key=lambda one: one.at)

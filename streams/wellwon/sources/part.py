@@ -102,6 +102,7 @@ class Part(Travels):
                 else:
                     entries.append(entry)
         labelled = any(ours.startswith("labels.") for ours in self.view.fields.values())
+        hashed = keys is not None or self.bulk is not None  # bulk edits are known by the ids of their changes
         tell, layouts, view = self.format.tell, self.layouts, self.view
         for deal, entries in deals.items():
             if keys is not None and not any(key_of_row(entry.user, entry.at) in keys for entry in entries):
@@ -109,7 +110,9 @@ class Part(Travels):
             items: list[Item] = []
             for told in tell(deal, entries, layouts, view):
                 if isinstance(told, Told):
-                    items.append(((told.at, deal, len(items)), told.at, item_of(told, labelled=labelled)))
+                    items.append(
+                        ((told.at, deal, len(items)), told.at, item_of(told, labelled=labelled, hashed=hashed))
+                    )
                 else:
                     left_out[told.reason] += 1
             yield deal, items

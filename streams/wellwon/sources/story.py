@@ -86,13 +86,16 @@ def filled(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None or name in EMPTY_TELLS}
 
 
-def item_of(told: Told, *, labelled: bool) -> Change:
-    """What was told as the item of the core. ``labelled``: some field of a deal is mapped to a label."""
+def item_of(told: Told, *, labelled: bool, hashed: bool = True) -> Change:
+    """What was told as the item of the core. ``labelled``: some field of a deal is mapped to a label.
+
+    Not ``hashed``: repeats among the items of one deal have the same id in one process, and nobody else may ask for it.
+    """
     identity = told.id
     return Change(
         told.at,
         told.kind,
-        source_hash(identity),
+        source_hash(identity) if hashed else hash(identity).to_bytes(8, "big", signed=True),
         zlib.crc32((told.transaction or identity).encode()) or 1,
         told.writer,
         told.writer_kind,
