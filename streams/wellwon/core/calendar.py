@@ -56,7 +56,6 @@ class FiscalCalendar:
         "_first_at",
         "_first_day",
         "_periods",
-        "_today",
         "_zone",
         "kind",
         "local_day",
@@ -144,7 +143,6 @@ class FiscalCalendar:
         self._first_at = self._periods[0].start_at
         self._end_day = self._periods[-1].end_day
         self._end_at = self._periods[-1].end_at
-        self._today = (0, 0, 0, self._periods[0])
 
     @property
     def zone(self) -> str:
@@ -158,16 +156,9 @@ class FiscalCalendar:
         raise _out_of_range(name_of(day))
 
     def today(self, at: int) -> tuple[int, Period]:
-        """The local day of an instant (ms), and its period. ValueError outside the calendar.
-
-        The last answer is kept, for nearly all questions are of the same day.
-        """
-        began, ends, day, period = self._today
-        if not began <= at < ends:
-            day = self.local_day(at)
-            period = self.period_of_day(day)
-            self._today = self.midnight(day), self.midnight(day + 1), day, period
-        return day, period
+        """The local day of an instant (ms), and its period. ValueError outside the calendar."""
+        day = self.local_day(at)
+        return day, self.period_of_day(day)
 
     def period_of(self, at: int) -> Period:
         """The period that an instant (ms) falls in, in the calendar's zone. ValueError outside the calendar."""
