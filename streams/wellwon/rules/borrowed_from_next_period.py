@@ -97,7 +97,7 @@ def RULE(view: GroupView, params: Params) -> Finding | None:
         "deals": sum(deal.borrowed for deal in deals),
         "left_out": len(deals) - len(counting),
         "threshold": f"above {params.share} % of the opening pipeline of {following.label}",
-        "clears": f"{counted(params.days, 'day')} after the period",
+        "clears": f"{counted(params.days, 'day')} pass after the period",
     }
     return Finding(WARNING, period.label, 0, title, evidence)
 

@@ -219,7 +219,7 @@ def _evidence(view: View, slip: Slip, params: Params) -> dict[str, object]:
             f"in Commit within the last {counted(view.ruleset.commit_lock_days, 'day')} of {slip.period.label},"
             f" high when out by more than {counted(params.high_days, 'day')} or lost"
         ),
-        clears=f"won, back in Commit in {slip.period.label}, or {counted(params.days, 'day')} pass",
+        clears=f"it is won, back in Commit in {slip.period.label}, or {counted(params.days, 'day')} pass",
         how=slip.how,
         promised=slip.period.label,
         days_out=_days_out(view.deal, slip) if dates else None,

@@ -90,7 +90,7 @@ def RULE(view: GroupView, params: Params) -> Finding | None:
         "wins_before": len(outside),
         "wins_after": len(inside),
         "threshold": f"{counted(params.points, 'point')} more, {params.wins} wins on each side",
-        "clears": f"{counted(params.days, 'day')} after the period",
+        "clears": f"{counted(params.days, 'day')} pass after the period",
     }
     return Finding(WARNING, view.period.label, 0, title, evidence)
 

@@ -80,7 +80,7 @@ def RULE(view: View, params: Params) -> Finding | None:
                 before=move.old,
                 after=move.new,
                 threshold=f"within {counted(params.close_days, 'day')} before the close date",
-                clears=f"{counted(params.days, 'day')} after the change, or when the deal is closed",
+                clears=f"{counted(params.days, 'day')} pass after the change, or the deal is closed",
                 close_date=reading.written_date(date),
             ),
         )

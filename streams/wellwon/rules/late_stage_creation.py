@@ -78,7 +78,7 @@ def RULE(view: View, params: Params) -> Finding | None:
             before=None,
             after=deal.stages[0].new if deal.stages else deal.stage,
             threshold=f"created inside the window in a late stage, or won within {counted(params.won_hours, 'hour')}",
-            clears=f"{counted(params.days, 'day')} after the creation, or when the deal is closed",
+            clears=f"{counted(params.days, 'day')} pass after the creation, or the deal is closed",
         ),
     )
 

@@ -98,6 +98,6 @@ def RULE(view: GroupView, params: Params) -> Finding | None:
         "wins": len(counting),
         "left_out": len(wins) - len(counting),
         "threshold": f"above {params.share} % warning, above {params.high_share} % high; {params.wins} wins or more",
-        "clears": f"{counted(params.days, 'day')} after the period",
+        "clears": f"{counted(params.days, 'day')} pass after the period",
     }
     return Finding(severity, period.label, 0, title, evidence)

@@ -99,7 +99,7 @@ def RULE(view: View, params: Params) -> Finding | None:
             after=None,
             threshold=f"no change and no activity for {counted(params.days, 'day')},"
             f" dated within {counted(params.close_days, 'day')}",
-            clears="a call, mail or meeting, or a change by a person",
+            clears="a call, mail or meeting is recorded, or a person changes the deal",
             writer=None,
             last_heard=format_instant(since),
             close_date=reading.written_date(deal.close_date),

@@ -76,7 +76,7 @@ def _finding(view: View, move: StageMove, params: Params) -> Finding:
             before=move.old,
             after=move.new,
             threshold=f"{params.steps} places forward at once, a warning inside the window",
-            clears="the next ordinary move of the stage, or the deal is closed",
+            clears="the stage makes an ordinary move again, or the deal is closed",
             steps=move.steps,
         ),
     )
