@@ -165,6 +165,21 @@ def _hubspot(found: dict[str, Any]) -> str:
     )
 
 
+def _page(found: dict[str, Any]) -> str:
+    rows = [
+        (title, f"{median(ms):.0f}", f"{ms[-1]:.0f}", target)
+        for title, ms, target in (
+            ("first paint", found["first_paint_ms"], "1,000"),
+            ("a new alert on screen", found["new_alert_ms"], "200"),
+        )
+    ]
+    return (
+        f"### The live page\n\nIn Chromium, with {found['open']:,} open alerts: from the call to the first paint"
+        f" ({len(found['first_paint_ms'])} times), and from the producer's call with a new alert to the frame that"
+        f" shows it ({len(found['new_alert_ms'])} times).\n\n" + _table(("", "median ms", "longest ms", "target"), rows)
+    )
+
+
 def _restart(found: dict[str, Any]) -> str:
     rows = [
         (
@@ -229,6 +244,7 @@ TABLES = {
     "delivery": _delivery,
     "dead-sink": _dead_sink,
     "hubspot": _hubspot,
+    "page": _page,
     "restart": _restart,
     "state": _state,
     "backtest": _backtest,

@@ -111,6 +111,14 @@ def hubspot(seconds: int) -> dict[str, Any]:
         return measure(settings, seconds)
 
 
+def page() -> dict[str, Any]:
+    """The live page in a browser."""
+    from page import measure
+
+    with cluster("page") as settings:
+        return measure(settings)
+
+
 def restart(deals: int) -> dict[str, Any]:
     """From start to ready."""
     from restart import measure
@@ -144,7 +152,8 @@ def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     names = (
-        "throughput", "parts", "latency", "delivery", "dead-sink", "hubspot", "restart", "state", "truth", "backtest",
+        "throughput", "parts", "latency", "delivery", "dead-sink", "hubspot", "page", "restart", "state", "truth",
+        "backtest",
     )  # fmt: skip
     parser.add_argument("parts", nargs="*", metavar="|".join(names), help="default: all, and render bench/README.md")
     parser.add_argument("--changes", type=int, default=500_000, help="in the log (default 500,000)")
@@ -169,6 +178,7 @@ def main() -> None:
         "delivery": lambda: delivery(asked.seconds, asked.rate // 2),
         "dead-sink": lambda: dead_sink(asked.seconds),
         "hubspot": lambda: hubspot(min(asked.seconds, 10)),
+        "page": page,
         "restart": lambda: restart(asked.deals),
         "state": lambda: state(min(asked.deals, 20_000)),
         "backtest": lambda: backtest(asked.rows),
