@@ -239,7 +239,9 @@ def test_a_password_is_changed_while_a_worker_works(
 
     secured.set_password(guarded.bootstrap, guarded.doors, "rotating", "second", secured.SHA_256)
     worker.signal(signal.SIGTERM)
-    heir = start(replace(settings, kafka_password="second", kafka_sasl="SCRAM-SHA-256")).wait_ready()
+    changed = replace(settings, kafka_password="second", kafka_sasl="SCRAM-SHA-256")
+    # The first one is still there, so the heir is another machine.
+    heir = start(replace(changed, http=f"127.0.0.1:{kafka_broker.free_port()}", data=tmp_path / "heir")).wait_ready()
     secured.set_password(guarded.bootstrap, guarded.doors, "rotating", "third", secured.SHA_512)
     live.produce(inside, deals(4))
     live.wait_for_the_end(inside)
